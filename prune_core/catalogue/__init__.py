@@ -1,0 +1,40 @@
+"""What there is to choose from: one entry each, data only. Forms, validation, `list` and the contract tests are drawn from these tables."""
+
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from types import MappingProxyType
+from typing import Any, TypeVar
+
+from .allocations import ALLOCATIONS
+from .criteria import CRITERIA
+from .datasets import DATASETS
+from .entry import Allocation, Criterion, DataSet, Entry, Layer, Model, Options, Protocol
+from .models import MODELS
+from .protocols import PROTOCOLS
+
+
+E = TypeVar("E", bound=Entry)
+
+
+def by_name(entries: tuple[E, ...]) -> Mapping[str, E]:
+    return MappingProxyType({entry.name: entry for entry in entries})
+
+
+models: Mapping[str, Model] = by_name(MODELS)
+datasets: Mapping[str, DataSet] = by_name(DATASETS)
+criteria: Mapping[str, Criterion] = by_name(CRITERIA)
+protocols: Mapping[str, Protocol] = by_name(PROTOCOLS)
+allocations: Mapping[str, Allocation] = by_name(ALLOCATIONS)
+
+
+def function_of(entry: Entry) -> Callable[..., Any]:
+    """What does the work of an entry, imported only now."""
+    module, _, name = entry.function.partition(":")
+    found: Callable[..., Any] = vars(import_module(module))[name]
+    return found
+
+
+__all__ = [
+    "Allocation", "Criterion", "DataSet", "Entry", "Layer", "Model", "Options", "Protocol",
+    "allocations", "criteria", "datasets", "function_of", "models", "protocols",
+]  # fmt: skip

@@ -1,0 +1,91 @@
+"""The criteria there are to choose from."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from . import papers
+from .entry import Criterion, Options
+
+
+class ScopeOptions(Options):
+    """What every criterion ranks."""
+
+    include_bias: bool = Field(False, description="Rank biases too and count them as prunable, as SNIP's published code does.")
+    include: tuple[str, ...] = Field((), max_length=64, description="Only parameters whose name matches one of these patterns (* and ?).")
+    exclude: tuple[str, ...] = Field((), max_length=64, description="No parameter whose name matches one of these patterns (* and ?).")
+
+
+class ScoringOptions(ScopeOptions):
+    """What every criterion that looks at data has in common."""
+
+    n_examples: int | Literal["all"] = Field(100, ge=1, description="Training images that the scores are computed from.")
+    scoring_batch: int = Field(100, ge=1, le=100_000, description="Images in one pass while scoring; a short last batch weighs by its size.")
+    classes: tuple[int, ...] = Field((), max_length=1000, description="Only images of these classes; empty: of all.")
+    balanced: bool = Field(False, description="Equally many images of each class.")
+    source: Literal["train", "validation"] = Field("train", description="The part of the data that the images are drawn from.")
+    labels: Literal["true", "shuffled"] = Field("true", description="'shuffled' is the control: right images, labels dealt out at random.")
+    bn_mode: Literal["eval", "train"] = Field("eval", description="Batch norm by running statistics (eval) or by those of the batch (train).")
+    calibrate_bn: int = Field(0, ge=0, le=10_000, description="Batches in training mode that set the batch norm statistics before scoring.")
+    reduce: Literal["total", "batch", "sample"] = Field(
+        "total", description="Where the absolute value is taken: of the mean over all images, of each batch, or of each image."
+    )
+    accumulate: Literal["mean", "ema"] = Field("mean", description="How batches are combined: their mean, or a moving average (0.9).")
+
+
+class RandomOptions(ScopeOptions):
+    stay: bool = Field(True, description="Draw once a run and keep the draw in every round, so that rounds give the one-shot mask.")
+
+
+class MagnitudeOptions(ScopeOptions):
+    threshold: Literal["rank", "std"] = Field(
+        "rank", description="Rank |w| as it is, or in units of its layer's standard deviation (Han et al.: one quality factor for all layers)."
+    )
+
+
+class L2NormOptions(ScopeOptions):
+    normalize: Literal["none", "mean", "size"] = Field(
+        "none", description="Divide by the layer's mean norm or by the filter's size, to compare layers of different width."
+    )
+
+
+class SnipOptions(ScoringOptions):
+    reinit_after: Literal["no", "he", "glorot", "lecun"] = Field(
+        "no", description="Train the kept weights from a new draw, as SNIP's published code does."
+    )
+
+
+RANDOM = Criterion(
+    name="random", title="Random", summary="Keeps weights by lot: the honest baseline.", function="prune_core.criteria.random:score",
+    options=RandomOptions, formula=r"s_j \sim U(0, 1)", needs=frozenset(), granularities=frozenset({"weight", "channel"}),
+    deviations=("Synaptic-Flow's code draws anew in every round and can revive pruned weights; ours never revives.",),
+    oracle="Positions kept over 2,000 seeds are uniform (chi-squared).", family="random",
+)  # fmt: skip
+MAGNITUDE = Criterion(
+    name="magnitude", title="Magnitude", summary="Keeps the weights that are largest in absolute value.",
+    function="prune_core.criteria.magnitude:score", options=MagnitudeOptions, formula=r"s_j = |w_j|", papers=(papers.HAN_2015,),
+    needs=frozenset({"trained"}), granularities=frozenset({"weight"}),
+    deviations=(
+        "Han et al. choose a quality factor per layer and take what count comes out; here 'std' ranks |w| / std(layer) and the count is exact.",
+    ),
+    oracle="torch.nn.utils.prune.global_unstructured gives the same masks.", family="magnitude",
+)  # fmt: skip
+SNIP = Criterion(
+    name="snip", title="SNIP", summary="Keeps the weights whose removal would change the loss of one batch most, before any training.",
+    function="prune_core.criteria.snip:score", options=SnipOptions, formula=r"s_j = |w_j \, \partial L / \partial w_j|",
+    papers=(papers.LEE_2019,), needs=frozenset({"data", "labels", "gradients"}), granularities=frozenset({"weight"}),
+    deviations=(
+        "The paper's code scores one random draw and trains another (option: train from a new draw).",
+        "The paper's code ranks biases too, which are 0 at the start and all go (option: rank biases).",
+    ),
+    oracle="Central differences of explicit gates on every weight, in float64.", family="snip",
+)  # fmt: skip
+L2_NORM = Criterion(
+    name="l2_norm", title="Filter norm (L2)", summary="Keeps the channels whose filters have the largest norm.",
+    function="prune_core.criteria.l2_norm:score", options=L2NormOptions, formula=r"s_k = \sqrt{\textstyle\sum_{i} W_{k,i}^2}",
+    papers=(papers.LI_2017,), needs=frozenset({"trained"}), granularities=frozenset({"channel"}), default_allocation="per_layer",
+    deviations=("Biases are not included. Norms of layers with different fan-in are ranked within each layer by default.",),
+    oracle="A loop over filters, in Python floats.", family="magnitude",
+)  # fmt: skip
+
+CRITERIA = (SNIP, MAGNITUDE, RANDOM, L2_NORM)

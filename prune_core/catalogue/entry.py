@@ -1,0 +1,143 @@
+"""What a catalogue entry is made of: frozen data that forms, validation, the command line and the contract tests are drawn from."""
+
+import math
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from ..steps import Granularity
+
+
+class Options(BaseModel):
+    """Options of an entry: each field has a type, a default, a range and a help text (`description`)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=(), allow_inf_nan=False)
+
+
+class Data(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+
+class Paper(Data):
+    authors: str
+    title: str
+    year: int
+    venue: str = ""
+
+    @property
+    def short(self) -> str:
+        return f"{self.authors} {self.year}"
+
+
+class Recipe(Data):
+    """How a network is trained. `lr_milestones` are fractions of a training phase at which lr falls to a tenth; None: as the wider recipe says."""
+
+    optimizer: Literal["sgd", "adam"] | None = None
+    lr: float | None = None
+    momentum: float | None = None
+    weight_decay: float | None = None
+    batch_size: int | None = None
+    lr_milestones: tuple[float, ...] | None = None
+    augment: bool | None = None
+
+
+class Entry(Data):
+    """`name` in code, `title` for people, `summary` one plain sentence, `function` the dotted path ("module:name") of what does the work."""
+
+    name: str
+    title: str
+    summary: str
+    function: str
+    options: type[Options] = Options
+    papers: tuple[Paper, ...] = ()
+
+
+class Layer(Data):
+    """A prunable tensor: `name` of the parameter, `title` for people, `shape` as torch has it."""
+
+    name: str
+    title: str
+    shape: tuple[int, ...]
+
+    @property
+    def weights(self) -> int:
+        return math.prod(self.shape)
+
+
+class ChannelGroup(Data):
+    """Channels that go together: dimension 0 of every member parameter. The first member is the producing weight."""
+
+    name: str
+    title: str
+    channels: int
+    members: tuple[str, ...]
+
+
+class Model(Entry):
+    """A network for images of `input_shape` (channels, height, width) and `classes` classes."""
+
+    input_shape: tuple[int, int, int]
+    classes: int
+    layers: tuple[Layer, ...]
+    parameters: int = Field(description="All trainable numbers: weights, biases, BN scale and shift.")
+    macs: int = Field(description="Multiply-adds of one image; biases, BN and pooling not counted.")
+    channel_groups: tuple[ChannelGroup, ...] = ()
+    recipes: dict[str, Recipe] = Field(default_factory=dict, description="Where the paper's recipe differs from the data set's.")
+    reference_seconds: float = Field(description="Measured: seconds of training per 1,000 images on one core of a 2020s server, for first estimates.")
+
+    @property
+    def weights(self) -> int:
+        return sum(layer.weights for layer in self.layers)
+
+    @property
+    def channels(self) -> int:
+        return sum(group.channels for group in self.channel_groups)
+
+
+class File(Data):
+    """A file of a data set, `path` inside the data folder."""
+
+    path: str
+    bytes: int
+
+
+class DataSet(Entry):
+    """Images of `shape` (channels, height, width) as uint8 and their classes. `train` counts what is left without the validation part."""
+
+    shape: tuple[int, int, int]
+    classes: tuple[str, ...]
+    train: int
+    validation: int
+    test: int
+    mean: tuple[float, ...] = Field(description="Per channel, of pixels divided by 255.")
+    std: tuple[float, ...]
+    files: tuple[File, ...] = ()
+    recipe: Recipe
+    licence: str
+
+    @property
+    def download_bytes(self) -> int:
+        return sum(file.bytes for file in self.files)
+
+
+class Criterion(Entry):
+    """What decides which weights stay. `family` gives its colour on every page."""
+
+    formula: str
+    needs: frozenset[Literal["data", "labels", "gradients", "trained"]]
+    granularities: frozenset[Granularity]
+    default_allocation: str = "global"
+    deviations: tuple[str, ...] = ()
+    oracle: str
+    family: str
+
+
+class Allocation(Entry):
+    """How the units to keep are shared out over the layers."""
+
+
+class Protocol(Entry):
+    """Spec -> steps. `uses`: the fields of RunSpec that it reads besides model, data set and seed; others resolve to nothing."""
+
+    uses: frozenset[Literal["criterion", "sparsity", "granularity", "allocation", "training"]]
+    short: str = Field(description="Two or three words for a button: 'At the start'.")

@@ -1,0 +1,62 @@
+"""The protocols there are to choose from."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from ..steps import Target
+from . import papers
+from .entry import Options, Protocol
+from .models import Initialisation
+
+Schedule = Literal["exponential", "linear", "cubic"]
+
+
+class PruningOptions(Options):
+    """What every protocol that prunes has in common."""
+
+    target: Target = Field("smallest", description="Who goes: the lowest scores (usual), the highest, or survivors chosen by lot.")
+    keep_min: int | None = Field(None, ge=0, description="At least so many units stay in every layer. Default: 0 for weights, 1 for channels.")
+    schedule: Schedule = Field("exponential", description="How rounds share the removal: the same share of what is left each time, equal numbers, or cubic.")
+
+
+class PruneAtInitOptions(PruningOptions):
+    rounds: int = Field(1, ge=1, le=1000, description="Prune in so many rounds, scoring anew in each, without training between.")
+
+
+class IterativeOptions(PruningOptions):
+    rounds: int = Field(5, ge=1, le=100, description="Prunings; half of the epochs train before the first, the rest is shared among them.")
+    finetune_lr: float | None = Field(None, gt=0, le=100, description="Learning rate after each pruning. Default: a tenth of the first.")
+
+
+class ScoreOptions(Options):
+    criteria: tuple[str, ...] = Field(("snip",), min_length=1, max_length=16, description="Criteria to ask.")
+    classes: Literal["each", "all"] = Field("each", description="Score on images of each class by itself, or on all together.")
+    batch_sizes: tuple[int, ...] = Field((100,), min_length=1, max_length=16, description="Numbers of images to score on, each by itself.")
+    initialisations: tuple[Initialisation, ...] = Field((), max_length=6, description="Initialisations to score at; empty: the model's own.")
+    labels: Literal["true", "shuffled"] = Field("true", description="'shuffled' is the control: right images, labels dealt out at random.")
+    sparsities: tuple[float, ...] = Field(
+        tuple(i / 100 for i in range(1, 100)), min_length=1, max_length=199, description="Sparsities at which what would be kept is counted."
+    )
+
+
+DENSE = Protocol(
+    name="dense", title="No pruning", short="Not at all", summary="Train the full network: the reference for every other run.",
+    function="prune_core.protocols.dense:plan", uses=frozenset({"training"}),
+)  # fmt: skip
+PRUNE_AT_INIT = Protocol(
+    name="prune_at_init", title="Prune before training", short="At the start", summary="Score and prune the untrained network, then train what is left.",
+    function="prune_core.protocols.prune_at_init:plan", options=PruneAtInitOptions, papers=(papers.LEE_2019,),
+    uses=frozenset({"criterion", "sparsity", "granularity", "allocation", "training"}),
+)  # fmt: skip
+ITERATIVE = Protocol(
+    name="iterative", title="Train, prune, fine-tune", short="In steps", summary="Train the full network, then prune in rounds and train a little after each.",
+    function="prune_core.protocols.iterative:plan", options=IterativeOptions, papers=(papers.HAN_2015, papers.ZHU_2017),
+    uses=frozenset({"criterion", "sparsity", "granularity", "allocation", "training"}),
+)  # fmt: skip
+SCORE = Protocol(
+    name="score", title="Score only", short="Only score", summary="Score the untrained network and count what would be kept; no training.",
+    function="prune_core.protocols.score:plan", options=ScoreOptions, papers=(papers.LEE_2019,), uses=frozenset(),
+)  # fmt: skip
+
+PROTOCOLS = (PRUNE_AT_INIT, ITERATIVE, DENSE, SCORE)

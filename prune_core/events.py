@@ -1,0 +1,219 @@
+"""What a run says while it goes, as frozen data with JSON in and out. Numbered from 0 in each run; each stays under 64 KB."""
+
+from typing import Annotated, Any, Literal, NamedTuple
+
+from pydantic import ConfigDict, Field, TypeAdapter
+from pydantic.dataclasses import dataclass
+
+from .steps import Step
+
+LARGEST = 64 * 1024
+CONFIG = ConfigDict(extra="forbid", ser_json_inf_nan="strings")
+event = dataclass(frozen=True, kw_only=True, config=CONFIG)
+
+
+@event
+class LayerKept:
+    """One prunable tensor. `units` of it can be pruned (weights, or channels), `kept` are left; `dead` outputs have no input left."""
+
+    name: str
+    units: int
+    kept: int
+    dead: int = 0
+
+
+@event
+class Quality:
+    """Loss (mean cross-entropy) and accuracy (0 to 1) on `n` examples, and the accuracy of each class (None: no example of it)."""
+
+    loss: float
+    accuracy: float
+    n: int
+    per_class: tuple[float | None, ...] = ()
+
+
+@event
+class FirstLayer:
+    """What is left of the first layer. Dense: kept weights of each input pixel, of `of` units. Convolution: kept weights of each filter.
+
+    `pixels`: shape (height, width), counts row by row. `filters`: shape (filters, height, width), counts summed over input channels.
+    """
+
+    layout: Literal["pixels", "filters"]
+    shape: tuple[int, ...]
+    of: int
+    counts: tuple[int, ...]
+
+
+@event
+class Histogram:
+    """Scores of one layer: `counts[i]` non-zero scores lie in decade bin i between 10**edges[i] and 10**edges[i + 1]; `zeros` are exactly 0."""
+
+    name: str
+    edges: tuple[float, ...]
+    counts: tuple[int, ...]
+    zeros: int
+
+
+@event
+class Started:
+    spec: dict[str, Any]
+    plan: tuple[Step, ...]
+    parameters: tuple[tuple[str, tuple[int, ...], bool], ...]
+    versions: dict[str, str]
+    device: str
+    threads: int
+    train: int
+    validation: int
+    test: int
+    kind: Literal["started"] = "started"
+
+
+@event
+class Scored:
+    """Scores were computed. `kept`: per sparsity asked, the kept units of each layer (for looking; empty before a pruning)."""
+
+    epoch: float
+    criterion: str
+    options: dict[str, Any]
+    seconds: float
+    histograms: tuple[Histogram, ...]
+    sparsities: tuple[float, ...] = ()
+    kept: tuple[tuple[int, ...], ...] = ()
+    layers: tuple[str, ...] = ()
+    first_layer: FirstLayer | None = None
+    file: str | None = None
+    kind: Literal["scored"] = "scored"
+
+
+@event
+class Pruned:
+    """Units were removed. Validation part and 5,000 fixed training images, before and after, the same examples both times."""
+
+    epoch: float
+    round: int
+    sparsity: float
+    granularity: Literal["weight", "channel"]
+    layers: tuple[LayerKept, ...]
+    kept: int
+    units: int
+    weights_kept: int
+    weights: int
+    threshold: float | None
+    ties: int
+    collapsed: tuple[str, ...]
+    before: Quality
+    after: Quality
+    train_before: Quality
+    train_after: Quality
+    first_layer: FirstLayer
+    file: str | None = None
+    kind: Literal["pruned"] = "pruned"
+
+
+@event
+class Evaluated:
+    epoch: float
+    part: Literal["train", "validation", "test"]
+    quality: Quality
+    kind: Literal["evaluated"] = "evaluated"
+
+
+@event
+class Epoch:
+    """One epoch of training is over. `loss` and `accuracy` are running means in training mode over its examples."""
+
+    epoch: float
+    loss: float
+    accuracy: float
+    lr: float
+    seconds: float
+    kind: Literal["epoch"] = "epoch"
+
+
+@event
+class Measured:
+    """A measurement that only reads."""
+
+    epoch: float
+    what: str
+    values: dict[str, Any]
+    kind: Literal["measured"] = "measured"
+
+
+@event
+class Warned:
+    """Something that the reader should know; the run goes on."""
+
+    epoch: float
+    message: str
+    kind: Literal["warning"] = "warning"
+
+
+@event
+class Finished:
+    """The end. `test` and `validation` are None where nothing was trained or measured (a scoring run)."""
+
+    epoch: float
+    seconds: float
+    test: Quality | None
+    validation: Quality | None
+    layers: tuple[LayerKept, ...]
+    weights_kept: int
+    weights: int
+    at_chance: bool
+    first_layer: FirstLayer
+    weights_sha256: str
+    file: str | None = None
+    kind: Literal["finished"] = "finished"
+
+
+@event
+class Failed:
+    """The run stopped by an error; the traceback is in its log."""
+
+    message: str
+    kind: Literal["failed"] = "failed"
+
+
+@event
+class Cancelled:
+    epoch: float
+    kind: Literal["cancelled"] = "cancelled"
+
+
+Event = Annotated[
+    Started | Scored | Pruned | Evaluated | Epoch | Measured | Warned | Finished | Failed | Cancelled, Field(discriminator="kind")
+]
+EVENT: TypeAdapter[Event] = TypeAdapter(Event)
+ENDINGS = ("finished", "failed", "cancelled")
+
+
+class Numbered(NamedTuple):
+    """An event with its number in the run."""
+
+    number: int
+    event: Event
+
+    def json(self) -> str:
+        """One line of JSON: the number first, then the event."""
+        return '{"number":%d,%s' % (self.number, to_json(self.event)[1:])
+
+
+class Progress(NamedTuple):
+    """Where a run is, overwritten in place: never an event. `done` of `total` are images of training and scoring seen."""
+
+    epoch: float
+    epochs: float
+    done: int
+    total: int
+    doing: str
+
+
+def to_json(event: Event) -> str:
+    return EVENT.dump_json(event).decode()
+
+
+def from_json(text: str | bytes) -> Event:
+    """The event of a JSON text; raises pydantic.ValidationError on anything else."""
+    return EVENT.validate_json(text)

@@ -1,0 +1,20 @@
+"""Pruning at initialisation (SNIP, section 4; in rounds: FORCE, SynFlow)."""
+
+from typing import Any
+
+from ..spec import RunSpec
+from ..steps import Evaluate, Initialise, Step
+from .phases import phase
+from .schedules import score_and_prune, sparsities
+
+
+def plan(spec: RunSpec) -> list[Step]:
+    """Initialise, score and prune `rounds` times, then train what is left for all epochs."""
+    options: Any = spec.protocol_options
+    steps: list[Step] = [Initialise(initialisation=spec.initialisation)]
+    for r, sparsity in enumerate(sparsities(spec.sparsity, options.rounds, options.schedule), 1):
+        steps += score_and_prune(spec, sparsity, r)
+    reinit = getattr(spec.criterion_options, "reinit_after", "no")
+    if reinit != "no":
+        steps.append(Initialise(initialisation=reinit, purpose="reinitialise"))
+    return [*steps, *phase(spec, 0, spec.epochs), Evaluate(part="test")]

@@ -1,0 +1,289 @@
+"""RunSpec: what a run is. Validation in words, JSON, fingerprint."""
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, ValidationError, field_validator, model_validator
+
+from . import catalogue
+from .catalogue import Criterion, DataSet, Entry, Model, Options, Protocol
+from .steps import Granularity
+from .wording import Problem, SpecError, problems_of, refuse, shown, unknown
+
+TABLES: Mapping[str, Mapping[str, Entry]] = {
+    "model": catalogue.models, "dataset": catalogue.datasets, "criterion": catalogue.criteria, "protocol": catalogue.protocols
+}  # fmt: skip
+DEFAULTS = {"model": "lenet_300_100", "dataset": "digits", "criterion": "snip", "protocol": "prune_at_init"}
+TRAINING = ("optimizer", "lr", "momentum", "weight_decay", "batch_size", "lr_milestones", "augment")
+LONGEST_JSON = 1_000_000
+
+
+class Parent(BaseModel):
+    """What a run starts from: the fingerprint of another run, the number of one of its events, the checksum of the masks there."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    fingerprint: str = Field(pattern=r"^[0-9a-f]{64}$")
+    event: int = Field(ge=0)
+    mask_checksum: str = Field(pattern=r"^[0-9a-f]{64}$")
+
+
+class RunSpec(BaseModel):
+    """What a run is, in full: two equal specs give the same weights. Frozen; unknown fields are refused.
+
+    Fields left at None take the recipe of the model and data set (`resolved` fills them in).
+    Raises SpecError with one line for each problem.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=(), allow_inf_nan=False)
+
+    model: str = Field(DEFAULTS["model"], description="The network.")
+    model_options: SerializeAsAny[Options] = Field(default_factory=Options)
+    dataset: str = Field(DEFAULTS["dataset"], description="The images it learns.")
+    dataset_options: SerializeAsAny[Options] = Field(default_factory=Options)
+    criterion: str | None = Field(DEFAULTS["criterion"], description="What decides which weights stay.")
+    criterion_options: SerializeAsAny[Options] = Field(default_factory=Options)
+    protocol: str = Field(DEFAULTS["protocol"], description="When to prune and when to train.")
+    protocol_options: SerializeAsAny[Options] = Field(default_factory=Options)
+    sparsity: float = Field(0.9, ge=0, lt=1, description="The fraction of weights (or channels) that is removed.")
+    granularity: Granularity | None = Field(None, description="Remove single weights or whole channels. Default: weights where the criterion ranks them.")
+    allocation: str | None = Field(None, description="How what is kept is shared out over the layers. Default: the criterion's.")
+    epochs: int = Field(10, ge=0, le=10_000, description="All training of the run: passes over the training images.")
+    batch_size: int | None = Field(None, ge=1, le=65_536, description="Images in one training step.")
+    optimizer: Literal["sgd", "adam"] | None = Field(None, description="SGD with momentum, or Adam.")
+    lr: float | None = Field(None, gt=0, le=100, description="Learning rate at the start.")
+    momentum: float | None = Field(None, ge=0, lt=1, description="Momentum of SGD; of Adam the first beta.")
+    weight_decay: float | None = Field(None, ge=0, le=1, description="Pull of every weight towards zero.")
+    lr_milestones: tuple[float, ...] | None = Field(None, max_length=32, description="Fractions of a training phase after which the rate falls to a tenth.")
+    augment: bool | None = Field(None, description="Shift and flip training images by chance. No data set here asks for it yet.")
+    keep_weights: Literal["final", "each"] = Field("final", description="Keep the final weights only, or those before each pruning too.")
+    seed: int = Field(0, ge=0, lt=2**63, description="Names every use of chance: the same seed repeats the run bit for bit.")
+    device: str = Field("auto", description="Where it computes: auto, cpu, cuda or cuda:N.")
+    parent: Parent | None = Field(None, description="The run that this one starts from.")
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def options_fit_their_entries(cls, data: Any, handler: Any) -> Self:
+        """Turn every `..._options` object into the options model of the entry that was chosen."""
+        if isinstance(data, cls):
+            return data
+        if not isinstance(data, dict):
+            raise SpecError([Problem("spec", f"must be an object of fields and values, got {shown(data)}.")])
+        data, problems = dict(data), []
+        for field, table in TABLES.items():
+            name = data.get(field, DEFAULTS[field])
+            if not isinstance(name, str) or name not in table:
+                continue
+            options = data.pop(f"{field}_options", None)
+            if options is None or type(options) is Options:
+                options = {}
+            try:
+                data[f"{field}_options"] = table[name].options.model_validate(options.model_dump() if isinstance(options, BaseModel) else options)
+            except ValidationError as error:
+                problems += problems_of(error, table[name].options.model_fields, f"{field}_options.")
+        try:
+            spec: Self = handler(data)
+        except ValidationError as error:
+            raise SpecError(problems_of(error, cls.model_fields) + problems) from None
+        except SpecError as error:
+            raise SpecError([*error.problems, *problems]) from None
+        if problems:
+            raise SpecError(problems)
+        return spec
+
+    @field_validator("model", "dataset", "criterion", "protocol")
+    @classmethod
+    def is_in_the_catalogue(cls, name: str | None, info: Any) -> str | None:
+        if name is not None and name not in TABLES[info.field_name]:
+            raise refuse(unknown(name, TABLES[info.field_name]))
+        return name
+
+    @field_validator("allocation")
+    @classmethod
+    def is_an_allocation(cls, name: str | None) -> str | None:
+        if name is not None and name not in catalogue.allocations:
+            raise refuse(unknown(name, catalogue.allocations))
+        return name
+
+    @field_validator("device")
+    @classmethod
+    def is_a_device(cls, value: str) -> str:
+        if not re.fullmatch("auto|cpu|cuda|cuda:[0-9]{1,2}", value):
+            raise refuse(f"there is no {shown(value)}. Choices: auto, cpu, cuda, cuda:0 and so on.")
+        return value
+
+    @field_validator("sparsity", mode="before")
+    @classmethod
+    def is_a_fraction(cls, value: Any) -> Any:
+        try:
+            number = float(value)
+        except (TypeError, ValueError, OverflowError):
+            return value
+        if isinstance(value, bool) or not 0 <= number < 1:
+            raise refuse(f"must be at least 0 and below 1, got {shown(value)}.")
+        return value
+
+    @field_validator("lr_milestones")
+    @classmethod
+    def are_rising_fractions(cls, value: tuple[float, ...] | None) -> tuple[float, ...] | None:
+        if value is not None and not (all(0 < v < 1 for v in value) and list(value) == sorted(set(value))):
+            raise refuse(f"must be rising fractions between 0 and 1, got {shown(list(value))}.")
+        return value
+
+    @model_validator(mode="after")
+    def fits_together(self) -> Self:
+        problems = [*self.shape_problems(), *self.criterion_problems(), *self.score_problems()]
+        if self.augment:
+            problems.append(Problem("augment", f"{self.dataset} has no augmentation. Choices: false."))
+        if problems:
+            raise SpecError(problems)
+        return self
+
+    def shape_problems(self) -> list[Problem]:
+        model, data = self.model_entry, self.dataset_entry
+        if data.shape == model.input_shape and len(data.classes) == model.classes:
+            return []
+        fits = sorted(d.name for d in catalogue.datasets.values() if d.shape == model.input_shape and len(d.classes) == model.classes)
+        return [Problem("dataset", f"{data.name} has images of {data.shape} and {model.name} takes {model.input_shape}. Data sets that fit: {', '.join(fits)}.")]
+
+    def criterion_problems(self) -> list[Problem]:
+        if "criterion" not in self.protocol_entry.uses:
+            return []
+        entry = self.criterion_entry
+        if entry is None:
+            return [Problem("criterion", f"{self.protocol} needs one. Choices: {', '.join(sorted(catalogue.criteria))}.")]
+        problems = []
+        if self.granularity is not None and self.granularity not in entry.granularities:
+            problems.append(Problem("granularity", f"{entry.name} ranks {' or '.join(sorted(entry.granularities))}s, got '{self.granularity}'."))
+        if self.resolved_granularity == "channel" and not self.model_entry.channel_groups:
+            fits = sorted(m.name for m in catalogue.models.values() if m.channel_groups)
+            problems.append(Problem("model", f"{self.model} has no channels to prune. Models that have: {', '.join(fits)}."))
+        options = self.criterion_options
+        if getattr(options, "reduce", None) == "sample" and getattr(options, "bn_mode", None) == "train":
+            problems.append(Problem("criterion_options.bn_mode", "'train' couples the images of a batch, so 'reduce' can't be 'sample'."))
+        wrong = [c for c in getattr(options, "classes", ()) if not 0 <= c < len(self.dataset_entry.classes)]
+        if wrong:
+            problems.append(Problem("criterion_options.classes", f"{self.dataset} has classes 0 to {len(self.dataset_entry.classes) - 1}, got {wrong[0]}."))
+        return problems
+
+    def score_problems(self) -> list[Problem]:
+        problems = []
+        for name in getattr(self.protocol_options, "criteria", ()):
+            if name not in catalogue.criteria:
+                problems.append(Problem("protocol_options.criteria", unknown(name, catalogue.criteria)))
+        for s in getattr(self.protocol_options, "sparsities", ()):
+            if not 0 <= s < 1:
+                problems.append(Problem("protocol_options.sparsities", f"must be at least 0 and below 1, got {s:g}."))
+                break
+        for n in getattr(self.protocol_options, "batch_sizes", ()):
+            if not 1 <= n <= self.dataset_entry.train:
+                problems.append(Problem("protocol_options.batch_sizes", f"must be between 1 and {self.dataset_entry.train:,}, got {n:,}."))
+        return problems
+
+    @property
+    def model_entry(self) -> Model:
+        return catalogue.models[self.model]
+
+    @property
+    def dataset_entry(self) -> DataSet:
+        return catalogue.datasets[self.dataset]
+
+    @property
+    def criterion_entry(self) -> Criterion | None:
+        return None if self.criterion is None else catalogue.criteria[self.criterion]
+
+    @property
+    def protocol_entry(self) -> Protocol:
+        return catalogue.protocols[self.protocol]
+
+    @property
+    def resolved_granularity(self) -> Granularity:
+        """Weights where the criterion ranks them, else channels."""
+        if self.granularity is not None:
+            return self.granularity
+        return "weight" if self.criterion_entry is None or "weight" in self.criterion_entry.granularities else "channel"
+
+    def resolved(self) -> "RunSpec":
+        """The same run with nothing left open: recipe filled in, and what its protocol doesn't read set to nothing."""
+        recipe = {
+            field: next((v for r in (self.model_entry.recipes.get(self.dataset), self.dataset_entry.recipe) if r and (v := getattr(r, field)) is not None), None)
+            for field in TRAINING
+        }
+        if self.optimizer == "adam" and recipe["optimizer"] != "adam":
+            recipe |= {"lr": 1e-3, "weight_decay": 0.0, "lr_milestones": ()}
+        uses, entry = self.protocol_entry.uses, self.criterion_entry
+        known: dict[str, Any] = {field: getattr(self, field) if getattr(self, field) is not None else recipe[field] for field in TRAINING}
+        if "training" not in uses:
+            known |= dict.fromkeys(TRAINING) | {"epochs": 0}
+        if "criterion" not in uses or entry is None:
+            known |= {"criterion": None, "criterion_options": Options(), "sparsity": 0.0, "granularity": None, "allocation": None}
+        else:
+            known |= {"granularity": self.resolved_granularity, "allocation": self.allocation or entry.default_allocation}
+        return self.model_copy(update=known)
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of the resolved spec's canonical JSON, without the device (hexadecimal)."""
+        return self._digest(exclude={"device"})
+
+    @property
+    def group(self) -> str:
+        """The fingerprint without the seed: runs of one group differ by chance alone."""
+        return self._digest(exclude={"device", "seed"})
+
+    def _digest(self, exclude: set[str]) -> str:
+        data = self.resolved().model_dump(mode="json", exclude=exclude)
+        return hashlib.sha256(json.dumps(data, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+    @classmethod
+    def read(cls, data: str | bytes | Mapping[str, Any]) -> Self:
+        """A spec from JSON text or a mapping with dotted keys allowed ("criterion_options.n_examples"). Raises SpecError, a line a problem."""
+        if isinstance(data, str | bytes):
+            if len(data) > LONGEST_JSON:
+                raise SpecError([Problem("spec", f"is too long: {len(data):,} characters, at most {LONGEST_JSON:,} are read.")])
+            try:
+                data = json.loads(data)
+            except (ValueError, RecursionError) as error:
+                raise SpecError([Problem("spec", f"is not valid JSON: {error}.")]) from None
+        return cls.model_validate(nested(data) if isinstance(data, Mapping) else data)
+
+    @property
+    def initialisation(self) -> str:
+        """How the first weights are drawn: an option of every model."""
+        return str(self.model_options.initialisation)  # type: ignore[attr-defined]
+
+    @property
+    def title(self) -> str:
+        """The run in words: "SNIP 95 % · LeNet-300-100 · MNIST · seed 0"."""
+        return " · ".join((self.method, self.model_entry.title, self.dataset_entry.title, f"seed {self.seed}"))
+
+    @property
+    def method(self) -> str:
+        """What is done to the network, in words: "Magnitude, in steps to 97 %"."""
+        from .steps import percent
+
+        entry = self.criterion_entry
+        if self.protocol == "score":
+            names = ", ".join(catalogue.criteria[c].title for c in getattr(self.protocol_options, "criteria", ()))
+            control = ", shuffled labels" if getattr(self.protocol_options, "labels", "true") == "shuffled" else ""
+            return f"Scores of {names}{control}"
+        if "criterion" not in self.protocol_entry.uses or entry is None:
+            return "Dense"
+        amount = percent(self.sparsity) + (" of channels" if self.resolved_granularity == "channel" else "")
+        return f"{entry.title}, in steps to {amount}" if self.protocol == "iterative" else f"{entry.title} {amount}"
+
+
+def nested(data: Mapping[str, Any]) -> dict[str, Any]:
+    """{"a.b": 1, "c": 2} -> {"a": {"b": 1}, "c": 2}; one dot at most, as options have no options."""
+    result: dict[str, Any] = {}
+    for key, value in data.items():
+        if isinstance(key, str) and (match := re.fullmatch(r"(\w+_options)\.(\w+)", key)):
+            inner = result.setdefault(match[1], {})
+            if isinstance(inner, dict):
+                result[match[1]] = inner | {match[2]: value}
+        else:
+            result[key] = value if not isinstance(result.get(key), dict) or not isinstance(value, Mapping) else {**value, **result[key]}
+    return result

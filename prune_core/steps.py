@@ -1,0 +1,116 @@
+"""The kinds of step that a plan is made of, as data: previewed, costed, carried out, resumed and shown from the same list.
+
+Points in training are epochs as real numbers, counted from the start of the run.
+"""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+Granularity = Literal["weight", "channel"]
+Target = Literal["smallest", "largest", "random"]
+Part = Literal["train", "validation", "test"]
+
+
+class Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+
+class Initialise(Frozen):
+    """Draw every weight. `purpose` names the random stream: a re-initialisation never repeats the first draw."""
+
+    kind: Literal["initialise"] = "initialise"
+    initialisation: str
+    purpose: Literal["initialise", "reinitialise"] = "initialise"
+
+    @property
+    def words(self) -> str:
+        again = "again " if self.purpose == "reinitialise" else ""
+        return f"Draw all weights {again}({self.initialisation} initialisation)"
+
+
+class Score(Frozen):
+    """Ask a criterion for a score of every weight (or channel) that is left.
+
+    `sparsities`: not for pruning but for looking: count for each of them what would be kept, per input pixel and layer.
+    """
+
+    kind: Literal["score"] = "score"
+    criterion: str
+    options: dict[str, Any] = Field(default_factory=dict)
+    granularity: Granularity = "weight"
+    round: int = 0
+    sparsities: tuple[float, ...] = ()
+
+    @property
+    def words(self) -> str:
+        n, classes = self.options.get("n_examples"), self.options.get("classes")
+        images = "" if n is None else f" on {n:,} images" if isinstance(n, int) else " on all images"
+        only = f" of class {', '.join(map(str, classes))}" if classes else ""
+        labels = " with shuffled labels" if self.options.get("labels") == "shuffled" else ""
+        return f"Score every {self.granularity} by {self.criterion}{images}{only}{labels}"
+
+
+class Prune(Frozen):
+    """Remove units by the last scores until exactly `sparsity` of all prunable ones is gone."""
+
+    kind: Literal["prune"] = "prune"
+    sparsity: float
+    granularity: Granularity = "weight"
+    allocation: str = "global"
+    target: Target = "smallest"
+    keep_min: int = 0
+    round: int = 0
+
+    @property
+    def words(self) -> str:
+        which = {"smallest": "lowest-scored", "largest": "highest-scored", "random": "randomly chosen"}[self.target]
+        return f"Remove the {which} {self.granularity}s, {percent(self.sparsity)} gone in all"
+
+
+class Train(Frozen):
+    """Train from epoch `start` to epoch `until`; the learning rate falls to a tenth at every milestone (epochs of the run)."""
+
+    kind: Literal["train"] = "train"
+    start: float
+    until: float
+    lr: float
+    milestones: tuple[float, ...] = ()
+    fresh_optimiser: bool = True
+
+    @property
+    def words(self) -> str:
+        n = self.until - self.start
+        return f"Train {n:.4g} {'epoch' if n == 1 else 'epochs'} at learning rate {self.lr:g}"
+
+
+class Evaluate(Frozen):
+    """Measure loss and accuracy on a whole part of the data."""
+
+    kind: Literal["evaluate"] = "evaluate"
+    part: Part = "test"
+
+    @property
+    def words(self) -> str:
+        return f"Measure on the {self.part} images, save the weights" if self.part == "test" else f"Measure on the {self.part} images"
+
+
+class Measure(Frozen):
+    """A measurement that only reads: it never changes the run. `what` names it, `options` are its own."""
+
+    kind: Literal["measure"] = "measure"
+    what: str
+    options: dict[str, Any] = Field(default_factory=dict)
+
+    @property
+    def words(self) -> str:
+        return f"Measure {self.what}"
+
+
+Step = Annotated[Initialise | Score | Prune | Train | Evaluate | Measure, Field(discriminator="kind")]
+STEPS: TypeAdapter[tuple[Step, ...]] = TypeAdapter(tuple[Step, ...])
+
+
+def percent(fraction: float) -> str:
+    """A fraction as people write it: 0.95 -> "95 %", 0.9375 -> "93.8 %"."""
+    return f"{100 * fraction:.1f}".removesuffix(".0") + " %"
