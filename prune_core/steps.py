@@ -76,7 +76,6 @@ class Train(Frozen):
     until: float
     lr: float
     milestones: tuple[float, ...] = ()
-    fresh_optimiser: bool = True
 
     @property
     def words(self) -> str:
