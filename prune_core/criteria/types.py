@@ -1,0 +1,29 @@
+"""What a criterion is given and what it returns."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from torch import Generator, Tensor, nn
+
+Scores = dict[str, Tensor]
+Batch = tuple[Tensor, Tensor]
+O = TypeVar("O")  # noqa: E741
+
+
+@dataclass(frozen=True)
+class Scoring(Generic[O]):
+    """One question to a criterion. The network's modes are set before and everything is restored after: a criterion only reads.
+
+    weights: name -> parameter to rank, any shape. For channels: group name -> weight whose dimension 0 are the channels.
+    units: name -> shape of the scores wanted: the weight's own shape, or (channels,).
+    batches: pairs of standardised images (B, C, H, W) and labels (B,); B may vary. Empty where the entry needs no data.
+    generator: on the CPU, of this run, criterion and round alone.
+    """
+
+    model: nn.Module
+    weights: Mapping[str, Tensor]
+    units: Mapping[str, tuple[int, ...]]
+    batches: Sequence[Batch]
+    options: O
+    generator: Generator

@@ -1,0 +1,85 @@
+"""The one checkpoint format: everything that a run needs to go on bit for bit, as tensors and one line of JSON.
+
+Random generators are not among it: every draw is derived from (seed, purpose, index), so the position in the plan says it all.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from .files import Arrays
+from .network import Network
+from .optimiser import Optimiser
+from .training import Clock, Sums
+
+FORMAT = "1"
+
+
+class Position(NamedTuple):
+    """step: index in the plan of the step to do or go on with. event: number of the next event. seconds: computed so far."""
+
+    step: int
+    event: int
+    seconds: float
+
+
+def pack(network: Network, optimiser: Optimiser, clock: Clock, position: Position, fingerprint: str) -> tuple[dict[str, NDArray], dict[str, str]]:
+    """Tensors and metadata of a checkpoint."""
+    tensors = {f"weights/{name}": array(t) for name, t in network.module.state_dict().items()}
+    tensors |= {f"optimiser/{name}": array(t) for name, t in optimiser.state.items()}
+    masks, shapes = packed_masks(network.masks)
+    tensors |= {f"mask/{name}": m for name, m in masks.items()}
+    tensors |= {"sums/loss": array(clock.sums.loss), "sums/correct": array(clock.sums.correct)}
+    inner = {"iteration": clock.iteration, "images": clock.sums.images, "epoch_seconds": clock.sums.seconds, **position._asdict()}
+    return tensors, {"format": FORMAT, "fingerprint": fingerprint, "position": json.dumps(inner), "shapes": shapes}
+
+
+def fits(metadata: Mapping[str, str], fingerprint: str) -> bool:
+    """Whether a checkpoint is of this run's spec and of a format that is understood."""
+    return metadata.get("format") == FORMAT and metadata.get("fingerprint") == fingerprint
+
+
+def unpack(tensors: Arrays, metadata: Mapping[str, str], network: Network, optimiser: Optimiser, clock: Clock) -> Position:
+    """Set network, optimiser and clock to a checkpoint's state; returns where to go on."""
+    weights = {name.removeprefix("weights/"): torch.from_numpy(t.copy()) for name, t in tensors.items() if name.startswith("weights/")}
+    load_weights(network, weights)
+    masks = {name.removeprefix("mask/"): t for name, t in tensors.items() if name.startswith("mask/")}
+    if masks:
+        network.apply_masks(unpacked_masks(masks, metadata["shapes"]), None)
+    for name, state in optimiser.state.items():
+        state.copy_(torch.from_numpy(tensors[f"optimiser/{name}"].copy()))
+    inner: dict[str, Any] = json.loads(metadata["position"])
+    clock.iteration = inner["iteration"]
+    device = network.device
+    clock.sums = Sums(
+        torch.from_numpy(tensors["sums/loss"].copy()).to(device), torch.from_numpy(tensors["sums/correct"].copy()).to(device), inner["images"], inner["epoch_seconds"]
+    )
+    return Position(inner["step"], inner["event"], inner["seconds"])
+
+
+def load_weights(network: Network, weights: Mapping[str, torch.Tensor]) -> None:
+    """Copy parameters and buffers in place, so that they stay views of the flat buffers."""
+    with torch.no_grad():
+        for name, tensor in network.module.state_dict().items():
+            tensor.copy_(weights[name])
+
+
+def packed_masks(masks: Mapping[str, torch.Tensor]) -> tuple[dict[str, NDArray[np.uint8]], str]:
+    """Eight weights a byte (numpy.packbits, row by row), and the shapes as JSON."""
+    return {name: np.packbits(m.cpu().numpy()) for name, m in masks.items()}, json.dumps({name: list(m.shape) for name, m in masks.items()})
+
+
+def unpacked_masks(masks: Mapping[str, NDArray[np.uint8]], shapes: str) -> dict[str, torch.Tensor]:
+    """The inverse of `packed_masks`: name -> bool tensor."""
+    known: dict[str, list[int]] = json.loads(shapes)
+    return {
+        name: torch.from_numpy(np.unpackbits(m, count=int(np.prod(known[name]))).reshape(known[name]).astype(bool)) for name, m in masks.items()
+    }
+
+
+def array(tensor: torch.Tensor) -> NDArray:
+    return tensor.detach().cpu().contiguous().numpy().copy()

@@ -1,0 +1,101 @@
+"""A data set on its device: decoded once to uint8 arrays, memory-mapped, a batch is an index."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..catalogue import DataSet, function_of
+from ..data.types import Arrays, DataError
+from ..settings import settings
+from ..steps import Part
+from ..streams import seed_of
+
+CACHE_FORMAT = "2"
+PARTS: tuple[Part, ...] = ("train", "validation", "test")
+FIXED_TRAIN = 5_000
+
+
+@dataclass(frozen=True)
+class Images:
+    """One part of a data set on a device. images: uint8 (n, C, H, W); labels: int64 (n,)."""
+
+    images: Tensor
+    labels: Tensor
+    shift: Tensor
+    scale: Tensor
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def batch(self, index: Tensor) -> tuple[Tensor, Tensor]:
+        """Standardised float32 images (B, C, H, W) and labels (B,) of the given rows."""
+        return self.standardised(self.images.index_select(0, index)), self.labels.index_select(0, index)
+
+    def chunk(self, start: int, stop: int) -> tuple[Tensor, Tensor]:
+        return self.standardised(self.images[start:stop]), self.labels[start:stop]
+
+    def standardised(self, pixels: Tensor) -> Tensor:
+        return pixels.float().sub_(self.shift).mul_(self.scale)
+
+
+@dataclass(frozen=True)
+class Data:
+    """All parts of a data set, and how many classes there are."""
+
+    entry: DataSet
+    parts: dict[Part, Images]
+
+    @property
+    def classes(self) -> int:
+        return len(self.entry.classes)
+
+    def __getitem__(self, part: Part) -> Images:
+        return self.parts[part]
+
+
+def open_data(entry: DataSet, device: torch.device, report: Callable[[str], None]) -> Data:
+    """The data set on the device. Decodes it first where that has not been done; raises DataError in words."""
+    folder = settings().home / "cache" / f"{entry.name}-{CACHE_FORMAT}"
+    if not folder.exists():
+        decode(entry, folder, report)
+    shape = (1, entry.shape[0], 1, 1)
+    shift = 255 * torch.tensor(entry.mean, device=device).reshape(shape)
+    scale = 1 / (255 * torch.tensor(entry.std, device=device).reshape(shape))
+    parts = {part: Images(mapped(folder, f"{part}-images", device), mapped(folder, f"{part}-labels", device), shift, scale) for part in PARTS}
+    return Data(entry, parts)
+
+
+def mapped(folder: Path, name: str, device: torch.device) -> Tensor:
+    """Copy-on-write memory map: processes share the pages, and nothing reaches the file."""
+    return torch.from_numpy(np.load(folder / f"{name}.npy", mmap_mode="c", allow_pickle=False)).to(device)
+
+
+def decode(entry: DataSet, folder: Path, report: Callable[[str], None]) -> None:
+    """Load from the source, cut the validation part by a fixed seed, write beside and rename: two processes may do it at once."""
+    source: Arrays = function_of(entry)(settings().data_folder, report)
+    order = np.random.default_rng(seed_of(0, "split")).permutation(len(source.train_labels))
+    validation, train = order[: entry.validation], order[entry.validation :]
+    if (len(train), len(source.test_labels)) != (entry.train, entry.test):
+        raise DataError(f"{entry.title} should have {entry.train + entry.validation:,} training and {entry.test:,} test images, found {len(order):,} and {len(source.test_labels):,}.")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    beside = Path(tempfile.mkdtemp(prefix=folder.name, dir=folder.parent))
+    for part, images, labels in (
+        ("train", source.train_images[train], source.train_labels[train]),
+        ("validation", source.train_images[validation], source.train_labels[validation]),
+        ("test", source.test_images, source.test_labels),
+    ):
+        np.save(beside / f"{part}-images.npy", np.ascontiguousarray(images))
+        np.save(beside / f"{part}-labels.npy", labels)
+    try:
+        os.rename(beside, folder)
+    except OSError:
+        shutil.rmtree(beside)
+        if not folder.exists():
+            raise

@@ -1,0 +1,317 @@
+"""Carries a plan out, step by step, and says what happens."""
+
+import platform
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import torch
+
+from ..criteria.types import Scores
+from ..data.types import DataError
+from ..events import Cancelled, Epoch, Evaluated, Event, Finished, Measured, Numbered, Progress, Pruned, Quality, Scored, Started, Warned
+from ..planning import plan
+from ..spec import RunSpec
+from ..steps import Evaluate, Initialise, Measure, Prune, Score, Step, Train, percent
+from ..streams import seed_of
+from ..version import __version__
+from . import checkpoint
+from .checkpoint import Position, array, packed_masks
+from .dataset import FIXED_TRAIN, Data, open_data
+from .errors import RunError
+from .evaluation import at_chance, evaluate
+from .files import NOWHERE, Files
+from .masks import cut, generator, ranking
+from .measurements import MEASUREMENTS
+from .network import Network, first_layer_form
+from .optimiser import OPTIMISERS, Optimiser
+from .scoring import alive, histograms, score
+from .survey import mean_image, survey
+from .training import Clock, Sums, learning_rate, train
+
+REPORT_SECONDS = 0.1
+FEW_EPOCHS = 10
+
+
+def never() -> bool:
+    return False
+
+
+def ignore(_: Progress) -> None: ...
+
+
+def execute(
+    spec: RunSpec,
+    *,
+    files: Files = NOWHERE,
+    threads: int | None = None,
+    stop: Callable[[], bool] = never,
+    report: Callable[[Progress], None] = ignore,
+    checkpoint_seconds: float = 30.0,
+) -> Iterator[Numbered]:
+    """Carry out a spec's plan; yields numbered events up to Finished, or Cancelled once `stop` says so.
+
+    Goes on from the newest checkpoint of the same fingerprint in `files`, if there is one: then numbers continue where it stood.
+    threads: of torch's operators, None leaves them as they are. Raises RunError in words where the run can't go on.
+    """
+    if threads is not None:
+        torch.set_num_threads(threads)
+    run = Execution(spec.resolved(), files, stop, report, checkpoint_seconds)
+    try:
+        yield from run.events()
+    except (DataError, torch.cuda.OutOfMemoryError) as error:
+        raise RunError(str(error)) from error
+
+
+def chosen_device(name: str) -> torch.device:
+    """The device that a spec asks for. Raises RunError where it is not here."""
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if name.startswith("cuda") and not torch.cuda.is_available():
+        raise RunError(f"device: there is no {name} on this machine. Choices: auto, cpu.")
+    return torch.device(name)
+
+
+class Execution:
+    """The state of a run while its plan is carried out: network, optimiser, clock, pending scores, next event number."""
+
+    def __init__(self, spec: RunSpec, files: Files, stop: Callable[[], bool], report: Callable[[Progress], None], checkpoint_seconds: float) -> None:
+        self.spec, self.files, self.stop, self.report, self.checkpoint_seconds = spec, files, stop, report, checkpoint_seconds
+        self.plan, self.device, self.fingerprint = plan(spec), chosen_device(spec.device), spec.fingerprint
+        self.total = sum(self.images_of(step) for step in self.plan)
+        self.number, self.step, self.done, self.said = 0, 0, 0, 0.0
+        self.began, self.before = time.monotonic(), 0.0
+        self.scores: Scores | None = None
+        self.criterion: Score | None = None
+        self.test: Quality | None = None
+
+    def events(self) -> Iterator[Numbered]:
+        self.tell("Preparing data")
+        self.data: Data = open_data(self.spec.dataset_entry, self.device, self.tell)
+        self.network = Network(self.spec.model_entry, self.spec.model_options, self.device)
+        self.optimiser = self.new_optimiser()
+        self.clock = Clock(len(self.data["train"]), self.spec.batch_size or 1, sums=Sums.zero(self.device))
+        self.last_checkpoint = time.monotonic()
+        if not self.restore():
+            yield self.numbered(self.started())
+        while self.step < len(self.plan):
+            step = self.plan[self.step]
+            for event in HANDLERS[type(step)](self, step):
+                yield self.numbered(event)
+            self.done = sum(self.images_of(s) for s in self.plan[: self.step + 1])
+            self.step += 1
+            if self.stop() or self.checkpoint_due():
+                self.save_checkpoint()
+            if self.stop():
+                yield self.numbered(Cancelled(epoch=self.clock.epoch))
+                return
+        yield from map(self.numbered, self.ending())
+
+    def numbered(self, event: Event) -> Numbered:
+        self.number += 1
+        return Numbered(self.number - 1, event)
+
+    def started(self) -> Started:
+        weights = {layer.name for layer in self.spec.model_entry.layers}
+        versions = {"espalier": __version__, "torch": torch.__version__, "numpy": np.__version__, "python": platform.python_version()}
+        return Started(
+            spec=self.spec.model_dump(mode="json"), plan=self.plan, versions=versions,
+            parameters=tuple((name, tuple(p.shape), name in weights) for name, p in self.network.parameters.items()),
+            device=torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else "cpu", threads=torch.get_num_threads(),
+            train=len(self.data["train"]), validation=len(self.data["validation"]), test=len(self.data["test"]),
+        )  # fmt: skip
+
+    # ---- steps
+
+    def initialise(self, step: Initialise) -> Iterator[Event]:
+        from ..models.initialisation import initialise
+
+        initialise(self.network.module, step.initialisation, generator(seed_of(self.spec.seed, step.purpose)))
+        self.optimiser = self.new_optimiser()
+        self.network.clear_pruned(self.optimiser)
+        return iter(())
+
+    def score(self, step: Score) -> Iterator[Event]:
+        self.tell(f"Scoring by {step.criterion}")
+        began = time.perf_counter()
+        scores = score(step, self.network, self.data, self.spec.seed)
+        looking = survey(step, self.network, scores, self.spec.seed) if step.sparsities else None
+        seconds = time.perf_counter() - began
+        common: dict[str, Any] = {
+            "epoch": self.clock.epoch, "criterion": step.criterion, "options": step.options, "seconds": seconds,
+            "histograms": histograms(scores, alive(step, self.network, scores)), "layers": tuple(scores),
+        }  # fmt: skip
+        name = f"scores-{self.number:04d}.safetensors"
+        if looking is None:
+            self.scores, self.criterion = scores, step
+            self.files.save(name, {n: s.float().cpu().numpy() for n, s in scores.items()}, {})
+            yield Scored(**common, file=name)
+            return
+        layout = first_layer_form(self.spec.model_entry.layers[0], self.spec.model_entry.input_shape)
+        tensors: dict[str, Any] = {"mean_image": mean_image(self.data, tuple(step.options.get("classes", ())))}
+        if looking.first_layer is not None:
+            shape = (len(step.sparsities), -1) if layout["layout"] == "pixels" else (len(step.sparsities), *layout["shape"])
+            tensors[layout["layout"]] = looking.first_layer.reshape(shape)
+        self.files.save(name, tensors, {"classes": str(list(step.options.get("classes", ())))})
+        yield Scored(**common, sparsities=step.sparsities, kept=looking.kept, file=name)
+
+    def prune(self, step: Prune) -> Iterator[Event]:
+        assert self.scores is not None
+        assert self.criterion is not None
+        network, seed = self.network, self.spec.seed
+        self.tell("Pruning")
+        before, train_before = self.quality("validation"), self.quality("train")
+        living = alive(self.criterion, network, self.scores)
+        ranked = ranking(self.scores, living, seed, step.target, step.round)
+        try:
+            made = cut(step, ranked)
+        except ValueError as error:
+            raise RunError(str(error)) from error
+        if self.spec.keep_weights == "each":
+            self.files.save(f"weights-{self.number:04d}.safetensors", self.state(), {})
+        masks = {
+            name: torch.from_numpy(made.kept[place].reshape(self.scores[name].shape).copy())
+            for name, place in zip(self.scores, ranked.slices, strict=True)
+        }
+        network.apply_masks(self.expanded(masks) if step.granularity == "channel" else masks, self.optimiser)
+        self.scores = None
+        file = f"masks-{self.number:04d}.safetensors"
+        packed, shapes = packed_masks(network.masks)
+        self.files.save(file, packed, {"shapes": shapes})
+        layers, weights = network.kept(step.granularity), network.kept_layers()
+        yield Pruned(
+            epoch=self.clock.epoch, round=step.round, sparsity=step.sparsity, granularity=step.granularity, layers=layers,
+            kept=int(made.kept.sum()), units=ranked.scores.size, weights_kept=sum(w.kept for w in weights), weights=sum(w.units for w in weights),
+            threshold=made.threshold, ties=made.ties, collapsed=tuple(w.name for w in weights if w.kept == 0),
+            before=before, after=self.quality("validation"), train_before=train_before, train_after=self.quality("train"),
+            first_layer=network.first_layer(), file=file,
+        )  # fmt: skip
+
+    def train(self, step: Train) -> Iterator[Event]:
+        if self.clock.iteration == 0:
+            yield Evaluated(epoch=0.0, part="validation", quality=self.quality("validation"))
+        points = self.looks()
+        for _ in train(self.spec, step, self.network, self.optimiser, self.data["train"], self.clock, lambda i: self.pause(i, step, points)):
+            iteration, epoch = self.clock.iteration, self.clock.epoch
+            if iteration in points or iteration == self.clock.at(step.until):
+                yield Evaluated(epoch=epoch, part="validation", quality=self.quality("validation"))
+            if iteration % self.clock.per_epoch == 0:
+                yield self.epoch_over(learning_rate(step, (iteration - 1) / self.clock.per_epoch))
+            if self.checkpoint_due():
+                self.save_checkpoint()
+            if self.stop():
+                return
+
+    def pause(self, iteration: int, step: Train, points: set[int]) -> bool:
+        self.done = min(iteration * self.clock.batch, self.total)
+        self.tell("Training")
+        return iteration in points or iteration == self.clock.at(step.until) or self.checkpoint_due() or self.stop()
+
+    def looks(self) -> set[int]:
+        """Iterations at which the validation part is measured: every epoch, every quarter where there are few."""
+        quarters = 4 if self.spec.epochs < FEW_EPOCHS else 1
+        return {self.clock.at(i / quarters) for i in range(1, quarters * self.spec.epochs + 1)}
+
+    def epoch_over(self, lr: float) -> Epoch:
+        sums, self.clock.sums = self.clock.sums, Sums.zero(self.device)
+        return Epoch(
+            epoch=self.clock.epoch, loss=float(sums.loss) / sums.images, accuracy=int(sums.correct) / sums.images, lr=lr, seconds=sums.seconds
+        )
+
+    def evaluate(self, step: Evaluate) -> Iterator[Event]:
+        self.tell(f"Measuring on the {step.part} images")
+        if step.part != "test":
+            yield Evaluated(epoch=self.clock.epoch, part=step.part, quality=self.quality(step.part))
+            return
+        self.save_checkpoint()
+        self.test = self.quality("test")
+
+    def measure(self, step: Measure) -> Iterator[Event]:
+        self.tell(f"Measuring {step.what}")
+        yield Measured(epoch=self.clock.epoch, what=step.what, values=MEASUREMENTS[step.what](self.network, self.data))
+
+    def ending(self) -> Iterator[Event]:
+        layers = self.network.kept_layers()
+        validation = self.quality("validation") if self.test else None
+        chance = bool(self.clock.iteration and validation and at_chance(validation, self.data.classes))
+        if chance and validation:
+            yield Warned(
+                epoch=self.clock.epoch,
+                message=f"The network stayed at chance: {percent(validation.accuracy)} right with {self.data.classes} classes. Training never took "
+                "hold; try another initialisation, fewer weights removed or a smaller learning rate.",
+            )
+        file = "weights.safetensors" if self.test else None
+        if file:
+            self.files.save(file, self.state(), {"fingerprint": self.fingerprint})
+        yield Finished(
+            epoch=self.clock.epoch, seconds=self.seconds(), test=self.test, validation=validation, layers=layers,
+            weights_kept=sum(w.kept for w in layers), weights=sum(w.units for w in layers), at_chance=chance,
+            first_layer=self.network.first_layer(), weights_sha256=self.network.weights_sha256(), file=file,
+        )  # fmt: skip
+
+    # ---- state
+
+    def new_optimiser(self) -> Optimiser:
+        kind = OPTIMISERS[self.spec.optimizer or "sgd"]
+        return kind(self.network.weights, self.network.gradient, self.spec.momentum or 0.0, self.spec.weight_decay or 0.0)
+
+    def quality(self, part: Any) -> Quality:
+        """Measured on the validation part, the test part, or 5,000 fixed training images."""
+        return evaluate(self.network.module, self.data[part], self.data.classes, FIXED_TRAIN if part == "train" else None)
+
+    def expanded(self, masks: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        """Channel flags -> masks of every member parameter: a channel is silent only if its batch norm is too."""
+        result = {}
+        for group in self.network.entry.channel_groups:
+            for member in group.members:
+                shape = self.network.parameters[member].shape
+                result[member] = masks[group.name].reshape(-1, *[1] * (len(shape) - 1)).expand(shape).clone()
+        return result
+
+    def state(self) -> dict[str, Any]:
+        return {name: array(tensor) for name, tensor in self.network.module.state_dict().items()}
+
+    def seconds(self) -> float:
+        return self.before + time.monotonic() - self.began
+
+    def checkpoint_due(self) -> bool:
+        return self.scores is None and time.monotonic() - self.last_checkpoint >= self.checkpoint_seconds
+
+    def save_checkpoint(self) -> None:
+        if self.scores is not None:
+            return
+        tensors, metadata = checkpoint.pack(
+            self.network, self.optimiser, self.clock, Position(self.step, self.number, self.seconds()), self.fingerprint
+        )
+        self.files.save_checkpoint(self.number, tensors, metadata)
+        self.last_checkpoint = time.monotonic()
+
+    def restore(self) -> bool:
+        for tensors, metadata in self.files.checkpoints():
+            if checkpoint.fits(metadata, self.fingerprint):
+                self.step, self.number, self.before = checkpoint.unpack(tensors, metadata, self.network, self.optimiser, self.clock)
+                return True
+        return False
+
+    def images_of(self, step: Step) -> int:
+        """Work of a step for the progress bar, in images seen forward and backward."""
+        if isinstance(step, Train):
+            return int((step.until - step.start) * self.spec.dataset_entry.train)
+        if isinstance(step, Score):
+            n = step.options.get("n_examples", 1)
+            return self.spec.dataset_entry.train if n == "all" else int(n)
+        return 0
+
+    def tell(self, doing: str) -> None:
+        now = time.monotonic()
+        if now - self.said >= REPORT_SECONDS:
+            self.said = now
+            epoch = self.clock.epoch if hasattr(self, "clock") else 0.0
+            self.report(Progress(epoch, float(self.spec.epochs), self.done, max(self.total, 1), doing))
+
+
+HANDLERS: dict[type, Callable[[Execution, Any], Iterator[Event]]] = {
+    Initialise: Execution.initialise, Score: Execution.score, Prune: Execution.prune, Train: Execution.train,
+    Evaluate: Execution.evaluate, Measure: Execution.measure,
+}  # fmt: skip

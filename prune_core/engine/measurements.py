@@ -1,0 +1,44 @@
+"""Measurements that only read the network: name -> function of (network, data) -> plain numbers."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+
+from .dataset import Data
+from .network import Network
+
+WARM, ROUNDS = 5, 30
+
+
+@torch.inference_mode()
+def latency(network: Network, data: Data) -> dict[str, Any]:
+    """Seconds of one forward pass for batches of 1 and 128: median and quartiles over 30 passes. Zeros do not make dense kernels faster."""
+    module, training = network.module, network.module.training
+    module.eval()
+    result: dict[str, Any] = {"rounds": ROUNDS, "threads": torch.get_num_threads()}
+    for n in (1, 128):
+        images, _ = data["validation"].chunk(0, n)
+        seconds = [timed(module, images) for _ in range(WARM + ROUNDS)][WARM:]
+        low, middle, high = np.percentile(seconds, (25, 50, 75))
+        result[f"batch_{n}"] = {"median": float(middle), "low": float(low), "high": float(high), "n": len(images)}
+    module.train(training)
+    return result
+
+
+def timed(module: torch.nn.Module, images: torch.Tensor) -> float:
+    synchronise(images.device)
+    began = time.perf_counter()
+    module(images)
+    synchronise(images.device)
+    return time.perf_counter() - began
+
+
+def synchronise(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+MEASUREMENTS: dict[str, Callable[[Network, Data], dict[str, Any]]] = {"latency": latency}

@@ -1,0 +1,140 @@
+"""A network whose parameters, gradients and mask lie in flat buffers: the one place where masks are applied."""
+
+import hashlib
+import math
+from collections.abc import Mapping
+from fnmatch import fnmatchcase
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ..catalogue import Model, function_of
+from ..catalogue.criteria import ScopeOptions
+from ..catalogue.entry import Layer, Options
+from ..events import FirstLayer, LayerKept
+from ..steps import Granularity
+from .optimiser import Optimiser
+
+
+class Network:
+    """A model of the catalogue on a device.
+
+    weights, gradient: float32 (P,), all trainable parameters one after another; `parameters` are views of them.
+    masks: name -> bool tensor of the parameter's shape, for parameters that something was pruned from.
+    mask: float32 (P,) of zeros and ones, or None before the first pruning.
+    """
+
+    def __init__(self, entry: Model, options: Options, device: torch.device) -> None:
+        self.entry = entry
+        self.module: nn.Module = function_of(entry)(options).to(device)
+        self.parameters = dict(self.module.named_parameters())
+        size = sum(p.numel() for p in self.parameters.values())
+        self.weights, self.gradient = torch.zeros(size, device=device), torch.zeros(size, device=device)
+        self.mask: Tensor | None = None
+        self.masks: dict[str, Tensor] = {}
+        self.places: dict[str, slice] = {}
+        start = 0
+        for name, parameter in self.parameters.items():
+            place = self.places[name] = slice(start, start + parameter.numel())
+            view = layout(self.weights[place], parameter.shape)
+            view.copy_(parameter.detach())
+            parameter.data = view
+            parameter.grad = layout(self.gradient[place], parameter.shape)
+            start = place.stop
+
+    @property
+    def device(self) -> torch.device:
+        return self.weights.device
+
+    @property
+    def buffers(self) -> dict[str, Tensor]:
+        return dict(self.module.named_buffers())
+
+    def prunable(self, options: ScopeOptions) -> dict[str, Tensor]:
+        """Parameters that the options rank: conv and linear weights, biases where asked, filtered by name patterns."""
+        weights = {layer.name for layer in self.entry.layers}
+        biases = {name.removesuffix("weight") + "bias" for name in weights} & set(self.parameters) if options.include_bias else set()
+        names = [name for name in self.parameters if name in weights | biases and chosen(name, options)]
+        return {name: self.parameters[name] for name in names}
+
+    def mask_of(self, name: str) -> Tensor:
+        """Bool tensor of a parameter's shape: True where it is left."""
+        return self.masks.get(name, torch.ones(1, dtype=torch.bool, device=self.device).expand(self.parameters[name].shape))
+
+    def apply_masks(self, masks: Mapping[str, Tensor], optimiser: Optimiser | None) -> None:
+        """From now on the given parameters are exactly 0 where their mask is False: weight, gradient and optimiser state."""
+        self.masks |= {name: mask.to(self.device) for name, mask in masks.items()}
+        mask = torch.ones_like(self.weights)
+        for name, kept in self.masks.items():
+            layout(mask[self.places[name]], kept.shape).copy_(kept)
+        self.mask = mask
+        self.clear_pruned(optimiser)
+
+    def clear_pruned(self, optimiser: Optimiser | None) -> None:
+        """Set what is pruned to 0: after a pruning, and after anything that wrote whole tensors (a new draw)."""
+        if self.mask is None:
+            return
+        self.weights.mul_(self.mask)
+        for name in optimiser.per_weight if optimiser else ():
+            optimiser.state[name].mul_(self.mask)  # type: ignore[union-attr]
+
+    def mask_gradient(self) -> None:
+        """Before every step: without a gradient, momentum and decay have nothing to move a zero with."""
+        if self.mask is not None:
+            self.gradient.mul_(self.mask)
+
+    def kept_layers(self) -> tuple[LayerKept, ...]:
+        """Weights left of every layer; `dead` are outputs that no weight leads to."""
+        return tuple(layer_kept(layer, self.mask_of(layer.name)) for layer in self.entry.layers)
+
+    def kept_channels(self) -> tuple[LayerKept, ...]:
+        """Channels left of every group."""
+        counts = ((g, int(self.mask_of(g.members[0]).flatten(1).any(1).sum())) for g in self.entry.channel_groups)
+        return tuple(LayerKept(name=g.name, units=g.channels, kept=n) for g, n in counts)
+
+    def kept(self, granularity: Granularity) -> tuple[LayerKept, ...]:
+        return self.kept_channels() if granularity == "channel" else self.kept_layers()
+
+    def first_layer(self) -> FirstLayer:
+        """What is left of the first layer, per input pixel (dense) or per filter (convolution)."""
+        layer = self.entry.layers[0]
+        return FirstLayer(**first_layer_form(layer, self.entry.input_shape), counts=tuple(first_layer_counts(self.mask_of(layer.name)).tolist()))
+
+    def weights_sha256(self) -> str:
+        """SHA-256 over every parameter and buffer, names and little-endian values, in the order of the modules (hexadecimal)."""
+        digest = hashlib.sha256()
+        for name, tensor in self.module.state_dict().items():
+            digest.update(name.encode())
+            digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+        return digest.hexdigest()
+
+
+def layout(flat: Tensor, shape: torch.Size) -> Tensor:
+    """A view of a flat buffer in a parameter's shape; convolutions lie channels-last, which is 1.3 to 1.7 times faster."""
+    if len(shape) == 4:
+        o, i, h, w = shape
+        return flat.view(o, h, w, i).permute(0, 3, 1, 2)
+    return flat.view(shape)
+
+
+def chosen(name: str, options: ScopeOptions) -> bool:
+    wanted = not options.include or any(fnmatchcase(name, pattern) for pattern in options.include)
+    return wanted and not any(fnmatchcase(name, pattern) for pattern in options.exclude)
+
+
+def layer_kept(layer: Layer, mask: Tensor) -> LayerKept:
+    dead = int((~mask.flatten(1).any(1)).sum())
+    return LayerKept(name=layer.name, units=layer.weights, kept=int(mask.sum()), dead=dead)
+
+
+def first_layer_form(layer: Layer, input_shape: tuple[int, int, int]) -> dict[str, Any]:
+    """Layout, shape and `of` of a FirstLayer event."""
+    if len(layer.shape) == 4:
+        return {"layout": "filters", "shape": (layer.shape[0], *layer.shape[2:]), "of": layer.shape[1]}
+    return {"layout": "pixels", "shape": input_shape[1:], "of": layer.shape[0] * math.prod(input_shape) // math.prod(input_shape[1:])}
+
+
+def first_layer_counts(mask: Tensor) -> Tensor:
+    """Kept weights of each pixel (dense: summed over units) or of each filter position (summed over input channels), flat."""
+    return mask.sum(1).flatten() if mask.ndim == 4 else mask.sum(0)

@@ -1,0 +1,137 @@
+"""Asks a criterion, on images drawn for it, and leaves the network exactly as it was."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ..catalogue import criteria, function_of
+from ..catalogue.criteria import RandomOptions, ScopeOptions, ScoringOptions
+from ..criteria.types import Batch, Scores, Scoring
+from ..events import Histogram
+from ..steps import Score
+from ..streams import seed_of
+from .dataset import Data, Images
+from .errors import RunError
+from .masks import generator
+from .network import Network
+
+BINS = 40
+
+
+def score(step: Score, network: Network, data: Data, seed: int) -> Scores:
+    """Scores of every unit, name -> float64 tensor; higher stays. Raises RunError where one is not finite, naming the layer."""
+    entry = criteria[step.criterion]
+    options = entry.options.model_validate(step.options)
+    assert isinstance(options, ScopeOptions)
+    weights, units = ranked(step, network, options)
+    stays = isinstance(options, RandomOptions) and options.stay
+    chance = generator(seed_of(seed, "random", None if stays else step.round))
+    with untouched(network.module):
+        batches = prepared(network.module, data, options, seed, step.round) if isinstance(options, ScoringOptions) else []
+        scores: Scores = function_of(entry)(Scoring(network.module, weights, units, batches, options, chance))
+    for name, values in scores.items():
+        if bad := int((~values.isfinite()).sum()):
+            raise RunError(
+                f"{entry.title}: {name} has a score that is not finite ({bad:,} of {values.numel():,}). "
+                "Activations or gradients ran over; try another initialisation or a smaller learning rate."
+            )
+    return scores
+
+
+def ranked(step: Score, network: Network, options: ScopeOptions) -> tuple[dict[str, Tensor], dict[str, tuple[int, ...]]]:
+    """(what is ranked, shape of its scores): parameters, or the producing weight of every channel group."""
+    if step.granularity == "channel":
+        groups = network.entry.channel_groups
+        return {g.name: network.parameters[g.members[0]] for g in groups}, {g.name: (g.channels,) for g in groups}
+    weights = network.prunable(options)
+    if not weights:
+        raise RunError(f"criterion_options: include and exclude leave nothing to prune. Parameters: {', '.join(network.parameters)}.")
+    return weights, {name: tuple(w.shape) for name, w in weights.items()}
+
+
+def alive(step: Score, network: Network, scores: Scores) -> dict[str, Tensor]:
+    """Bool tensors of the scores' shapes: the units that no earlier pruning removed."""
+    if step.granularity == "channel":
+        return {g.name: network.mask_of(g.members[0]).flatten(1).any(1) for g in network.entry.channel_groups}
+    return {name: network.mask_of(name) for name in scores}
+
+
+@contextmanager
+def untouched(module: nn.Module) -> Iterator[None]:
+    """Scoring in eval mode; modes, buffers and the global random state are found again bit for bit."""
+    modes = {m: m.training for m in module.modules()}
+    buffers = [(b, b.clone()) for b in module.buffers()]
+    state = torch.get_rng_state()
+    module.eval()
+    try:
+        yield
+    finally:
+        torch.set_rng_state(state)
+        with torch.no_grad():
+            for buffer, before in buffers:
+                buffer.copy_(before)
+        for m, training in modes.items():
+            m.training = training
+
+
+def prepared(module: nn.Module, data: Data, options: ScoringOptions, seed: int, round: int) -> list[Batch]:
+    """The scoring batches, after batch norm was set as the options say."""
+    batches = scoring_batches(data, options, seed, round)
+    normalisations = [m for m in module.modules() if isinstance(m, nn.BatchNorm2d)]
+    if options.calibrate_bn:
+        for m in normalisations:
+            m.train()
+        with torch.no_grad():
+            for images, _ in batches[: options.calibrate_bn]:
+                module(images)
+    for m in normalisations:
+        m.train(options.bn_mode == "train")
+    return batches
+
+
+def scoring_batches(data: Data, options: ScoringOptions, seed: int, round: int) -> list[Batch]:
+    """Images drawn without repetition from the options' part and classes, by the run's seed and round; a longer draw begins with a shorter one."""
+    part = data[options.source]
+    rows = draw(part, options, data, seed, round)
+    labels = part.labels if options.labels == "true" else shuffled(part.labels, seed)
+    return [(part.standardised(part.images[chunk]), labels[chunk]) for chunk in rows.split(options.scoring_batch)]
+
+
+def draw(part: Images, options: ScoringOptions, data: Data, seed: int, round: int) -> Tensor:
+    order = torch.randperm(len(part), generator=generator(seed_of(seed, "scoring", round))).to(part.labels.device)
+    if options.classes:
+        order = order[torch.isin(part.labels[order], torch.tensor(options.classes, device=order.device))]
+    n = len(order) if options.n_examples == "all" else options.n_examples
+    if n > len(order):
+        of = f" of class {', '.join(data.entry.classes[c] for c in options.classes)}" if options.classes else ""
+        raise RunError(f"criterion_options.n_examples: {n:,} images asked, {data.entry.title} has {len(order):,}{of} in its {options.source} part.")
+    if not options.balanced:
+        return order[:n]
+    wanted = options.classes or tuple(range(data.classes))
+    each = [order[part.labels[order] == c] for c in wanted]
+    counts = [n // len(wanted) + (i < n % len(wanted)) for i in range(len(wanted))]
+    if short := [c for c, rows, k in zip(wanted, each, counts, strict=True) if k > len(rows)]:
+        raise RunError(f"criterion_options.balanced: class {data.entry.classes[short[0]]} has too few images for {n:,} in all.")
+    return torch.cat([rows[:k] for rows, k in zip(each, counts, strict=True)])
+
+
+def shuffled(labels: Tensor, seed: int) -> Tensor:
+    """The control: all labels of a part, dealt out anew by the run's seed."""
+    return labels[torch.randperm(len(labels), generator=generator(seed_of(seed, "label_control"))).to(labels.device)]
+
+
+def histograms(scores: Scores, living: Mapping[str, Tensor]) -> tuple[Histogram, ...]:
+    """Scores of what is left, per layer, in bins of log10 common to all layers."""
+    values = {name: s[living[name]].abs().cpu().numpy() for name, s in scores.items()}
+    logs = {name: np.log10(v[v > 0]) for name, v in values.items()}
+    low = min((float(v.min()) for v in logs.values() if v.size), default=0.0)
+    high = max((float(v.max()) for v in logs.values() if v.size), default=1.0)
+    edges = np.linspace(low, high if high > low else low + 1, BINS + 1)
+    rounded = tuple(round(float(e), 4) for e in edges)
+    return tuple(
+        Histogram(name=name, edges=rounded, counts=tuple(np.histogram(v, edges)[0].tolist()), zeros=int(values[name].size - v.size))
+        for name, v in logs.items()
+    )
