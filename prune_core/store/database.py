@@ -1,0 +1,105 @@
+"""The database behind the store: connections, transactions, pragmas, errors in words. The only place that knows SQLite from others."""
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+
+from .records import StoreError
+
+PATIENCE = 10.0
+
+
+class Database:
+    """Short transactions over one engine. `patience`: seconds that a write waits for other writers."""
+
+    def __init__(self, url: str, patience: float = PATIENCE) -> None:
+        try:
+            parsed = make_url(url)
+            self.sqlite = parsed.get_backend_name() == "sqlite"
+            self.engine = create_engine(url, pool_pre_ping=not self.sqlite)
+        except (ArgumentError, NoSuchModuleError, ImportError) as error:
+            raise StoreError(f"database_url: can't be used ({error}).") from None
+        self.place = Path(parsed.database) if self.sqlite and parsed.database else None
+        if self.sqlite:
+            prepare_sqlite(self.engine, patience)
+        self.writer = self.engine.execution_options(writes=True)
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """One consistent view; never waits for a writer and never holds one up."""
+        with in_words("read"), self.engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """One transaction, durable when the block is left; undone by any exception."""
+        with in_words("written"), self.writer.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def opening(self) -> Iterator[None]:
+        """Held by one process at a time while it makes the database what this version needs."""
+        if self.place is None:
+            yield
+            return
+        # SQLite's own file lock works on every platform; WAL mode can't be switched on while others read, and says so instead of waiting.
+        beside = self.place.with_name(self.place.name + ".opening")
+        make_private(beside)
+        with in_words("opened"):
+            lock = sqlite3.connect(beside, timeout=120, isolation_level=None)
+        with closing(lock):
+            with in_words("opened"):
+                lock.execute("BEGIN EXCLUSIVE")
+            with in_words("opened"), self.engine.connect() as connection:
+                connection.connection.driver_connection.execute("PRAGMA journal_mode=WAL")  # type: ignore[union-attr]
+            yield
+
+    def close(self) -> None:
+        self.engine.dispose()
+
+
+def prepare_sqlite(engine: Engine, patience: float) -> None:
+    """Transactions that begin when we say so, writers that queue up instead of failing, commits that are on disk."""
+
+    @event.listens_for(engine, "connect")
+    def connect(connection: sqlite3.Connection, record: object) -> None:
+        connection.isolation_level = None
+        for pragma in (f"busy_timeout={int(1000 * patience)}", "foreign_keys=ON", "synchronous=FULL"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if connection.get_execution_options().get("writes") else "BEGIN")
+
+
+@contextmanager
+def in_words(done: str) -> Iterator[None]:
+    try:
+        yield
+    except (DBAPIError, sqlite3.Error) as error:
+        cause = error.orig if isinstance(error, DBAPIError) else error
+        raise StoreError(f"The database can't be {done}: {cause}.") from error
+
+
+def private(folder: Path) -> Path:
+    """A folder that only its owner can enter, made if need be."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(
+            f"home: {folder} can't be made or entered ({error.strerror}). Set ESPALIER_HOME to a folder that can be written."
+        ) from None
+    return folder
+
+
+def make_private(file: Path) -> None:
+    """An empty file with mode 0600 before anyone else writes to it; what SQLite lays beside it takes the same mode."""
+    try:
+        os.close(os.open(file, os.O_CREAT | os.O_RDWR, 0o600))
+    except OSError as error:
+        raise StoreError(f"home: {file} can't be written ({error.strerror}). Set ESPALIER_HOME to a folder that can be written.") from None

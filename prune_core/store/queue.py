@@ -1,0 +1,144 @@
+"""What the supervisor does with runs: hands them out, takes back those that lost their worker, ends those to be cancelled."""
+
+import json
+from typing import TYPE_CHECKING, NamedTuple
+
+from sqlalchemy import Connection, insert, select, update
+
+from ..events import Cancelled, Failed, Progress
+from .attempts import end, hold
+from .lease import Lease, renewed
+from .records import AttemptRecord, NoSuchRun, Run, StoreError, now, run_of
+from .tables import ATTEMPTS, RUNS
+
+if TYPE_CHECKING:
+    from .store import Store
+
+TRIES = 3
+
+
+class Claim(NamedTuple):
+    """A run that was handed out: this attempt of it is to be carried out with so many threads."""
+
+    run: Run
+    attempt: int
+    threads: int
+
+
+class Running(NamedTuple):
+    """A run that is under way, with what is known of its worker. `beat` grows while the worker lives."""
+
+    run_id: str
+    attempt: int
+    cancel_requested: bool
+    host: str | None
+    pid: int | None
+    born: str | None
+    beat: int
+
+
+def claim(store: "Store", lease: Lease, threads: int) -> Claim | None:
+    """Hand out the oldest queued run; None if there is none. A resumed run keeps the threads it began with.
+
+    Raises LeaseLost if the supervisor that asks is not the store's any more.
+    """
+    with store.database.writing() as connection:
+        renewed(connection, lease)
+        row = connection.execute(select(RUNS).where(RUNS.c.state == "queued").order_by(RUNS.c.position).limit(1)).first()
+        if row is None:
+            return None
+        before = connection.scalar(select(ATTEMPTS.c.threads).where(ATTEMPTS.c.run == row.id).order_by(ATTEMPTS.c.number.desc()).limit(1))
+        threads, number = before or threads, row.attempt + 1
+        facts = {"state": "running", "attempt": number, "started": row.started or now(), "version": row.version + 1}
+        connection.execute(update(RUNS).where(RUNS.c.id == row.id, RUNS.c.state == "queued").values(**facts))
+        connection.execute(insert(ATTEMPTS).values(run=row.id, number=number, started=now(), from_event=row.next_event, threads=threads))
+        claimed = connection.execute(select(RUNS).where(RUNS.c.id == row.id)).one()
+        try:
+            return Claim(run_of(claimed), number, threads)
+        except StoreError as error:
+            end(connection, row.id, number, Failed(message=str(error)))
+            return None
+
+
+def under_way(store: "Store") -> tuple[int, list[Running]]:
+    """How many runs are queued, and those that are running."""
+    query = (
+        select(
+            RUNS.c.id,
+            RUNS.c.state,
+            RUNS.c.attempt,
+            RUNS.c.cancel_requested,
+            ATTEMPTS.c.host,
+            ATTEMPTS.c.pid,
+            ATTEMPTS.c.born,
+            ATTEMPTS.c.beat,
+        )
+        .outerjoin(ATTEMPTS, (ATTEMPTS.c.run == RUNS.c.id) & (ATTEMPTS.c.number == RUNS.c.attempt))
+        .where(RUNS.c.state.in_(("queued", "running")))
+    )
+    with store.database.reading() as connection:
+        rows = connection.execute(query).all()
+    running = [Running(r.id, r.attempt, r.cancel_requested, r.host, r.pid, r.born, r.beat or 0) for r in rows if r.state == "running"]
+    return len(rows) - len(running), running
+
+
+def requeue(store: "Store", run_id: str, attempt: int, why: str) -> str:
+    """Take back a run whose worker is gone: queued again, cancelled if that was asked, failed after three attempts that got no further.
+
+    Returns the state it is in now; raises AttemptOver if the attempt had ended by itself.
+    """
+    with store.database.writing() as connection:
+        hold(connection, run_id, attempt, changed=True)
+        row = connection.execute(select(RUNS).where(RUNS.c.id == run_id)).one()
+        if row.cancel_requested:
+            end(connection, run_id, attempt, cancelled(row.progress))
+            return "cancelled"
+        if barren(connection, run_id) >= TRIES:
+            end(
+                connection,
+                run_id,
+                attempt,
+                Failed(message=f"Gave up after {TRIES} attempts in a row that got no further: {why}. The log says more."),
+            )
+            return "failed"
+        connection.execute(update(RUNS).where(RUNS.c.id == run_id).values(state="queued"))
+        connection.execute(update(ATTEMPTS).where(ATTEMPTS.c.run == run_id, ATTEMPTS.c.number == attempt).values(ended=now(), why=why))
+        return "queued"
+
+
+def barren(connection: Connection, run_id: str) -> int:
+    """Attempts since the last one that stored something new, the present one counted too."""
+    query = select(ATTEMPTS.c.further).where(ATTEMPTS.c.run == run_id).order_by(ATTEMPTS.c.number.desc()).limit(TRIES)
+    count = 0
+    for further in connection.scalars(query):
+        if further:
+            break
+        count += 1
+    return count
+
+
+def request_cancel(store: "Store", run_id: str) -> None:
+    """A queued run is cancelled at once, a running one is marked for the supervisor, one that is over stays as it is."""
+    with store.database.writing() as connection:
+        state = connection.scalar(select(RUNS.c.state).where(RUNS.c.id == run_id).with_for_update())
+        if state is None:
+            raise NoSuchRun(run_id)
+        if state == "queued":
+            attempt, progress = connection.execute(select(RUNS.c.attempt, RUNS.c.progress).where(RUNS.c.id == run_id)).one()
+            end(connection, run_id, attempt, cancelled(progress))
+        elif state == "running":
+            marked = (RUNS.c.id == run_id) & RUNS.c.cancel_requested.is_(False)
+            connection.execute(update(RUNS).where(marked).values(cancel_requested=True, version=RUNS.c.version + 1))
+
+
+def cancelled(progress: str | None) -> Cancelled:
+    return Cancelled(epoch=Progress(*json.loads(progress)).epoch if progress else 0.0)
+
+
+def attempts(store: "Store", run_id: str) -> list[AttemptRecord]:
+    """Every try at the run, the first one first."""
+    columns = [ATTEMPTS.c[field] for field in AttemptRecord._fields]
+    with store.database.reading() as connection:
+        return [
+            AttemptRecord(*row) for row in connection.execute(select(*columns).where(ATTEMPTS.c.run == run_id).order_by(ATTEMPTS.c.number))
+        ]

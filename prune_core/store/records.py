@@ -1,0 +1,160 @@
+"""What the store hands out: runs, summaries, files, attempts, as frozen values, and the errors it raises."""
+
+import json
+import logging
+import re
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any, Literal, NamedTuple, get_args
+
+from pydantic import ValidationError
+from sqlalchemy import Row
+
+from ..events import Finished, Progress
+from ..spec import RunSpec
+from ..wording import Problem, SpecError, shown
+
+State = Literal["queued", "running", "finished", "failed", "cancelled"]
+STATES: tuple[State, ...] = get_args(State)
+ENDED: tuple[State, ...] = ("finished", "failed", "cancelled")
+LONGEST_NAME, LONGEST_NOTES = 80, 2_000
+
+log = logging.getLogger(__name__)
+
+
+class StoreError(Exception):
+    """Something about the store is wrong or refused, in one line for a person."""
+
+
+class NoSuchRun(StoreError):  # noqa: N818
+    """There is no run of that id."""
+
+    def __init__(self, run_id: object) -> None:
+        super().__init__(f"run: there is no {shown(run_id)} in this store.")
+
+
+class AttemptOver(Exception):  # noqa: N818
+    """The attempt that wanted to write is over: the run has ended, or another attempt has taken it up. Nothing was written."""
+
+
+class Summary(NamedTuple):
+    """What a finished run came to. Accuracies are fractions, None where nothing was measured; `seconds` is its whole duration."""
+
+    test_accuracy: float | None
+    validation_accuracy: float | None
+    weights_kept: int
+    weights: int
+    seconds: float
+    at_chance: bool
+
+    @classmethod
+    def of(cls, end: Finished) -> "Summary":
+        test, validation = (None if quality is None else quality.accuracy for quality in (end.test, end.validation))
+        return cls(test, validation, end.weights_kept, end.weights, end.seconds, end.at_chance)
+
+
+class Run(NamedTuple):
+    """A stored run at one moment. `version` grows with every change of it: an event, progress, its state, its name."""
+
+    id: str
+    spec: RunSpec
+    name: str | None
+    notes: str
+    state: State
+    example: bool
+    created: datetime
+    started: datetime | None
+    ended: datetime | None
+    attempt: int
+    cancel_requested: bool
+    version: int
+    progress: Progress | None
+    summary: Summary | None
+    message: str | None
+    fingerprint: str
+    group: str
+
+    @property
+    def title(self) -> str:
+        return self.name or self.spec.title
+
+
+class StoredFile(NamedTuple):
+    """A file of a run: `name` as events call it, `kind` (masks, scores, weights, checkpoint, file), size and SHA-256."""
+
+    name: str
+    kind: str
+    bytes: int
+    sha256: str
+
+
+class AttemptRecord(NamedTuple):
+    """One try at a run. `further`: it stored an event or a checkpoint that was not there before."""
+
+    number: int
+    started: datetime
+    ended: datetime | None
+    why: str | None
+    from_event: int
+    further: bool
+    threads: int
+    host: str | None
+    pid: int | None
+    born: str | None
+    beat: int
+    heartbeat: datetime | None
+
+
+def run_of(row: Row[Any]) -> Run:
+    """The run of a row of RUNS; StoreError if the row is damaged."""
+    try:
+        return Run(
+            id=row.id, spec=spec_of(row.spec), name=row.name, notes=row.notes, state=row.state, example=row.example,
+            created=row.created, started=row.started, ended=row.ended, attempt=row.attempt,
+            cancel_requested=row.cancel_requested, version=row.version,
+            progress=Progress(*json.loads(row.progress)) if row.progress else None,
+            summary=Summary(*json.loads(row.summary)) if row.summary else None,
+            message=row.message, fingerprint=row.fingerprint, group=row.family,
+        )  # fmt: skip
+    except (SpecError, ValidationError, ValueError, TypeError) as error:
+        raise StoreError(f"run {row.id}: its row can't be read ({shown(str(error))}).") from error
+
+
+def readable(rows: list[Row[Any]]) -> list[Run]:
+    """The runs of the rows that can be read; a damaged row is logged and hides no other."""
+    runs = []
+    for row in rows:
+        try:
+            runs.append(run_of(row))
+        except StoreError as error:
+            log.warning("%s", error)
+    return runs
+
+
+@lru_cache(maxsize=4096)
+def spec_of(text: str) -> RunSpec:
+    """Specs are frozen, and a list of 500 runs is read again and again: parsed once for each text."""
+    return RunSpec.model_validate(json.loads(text))
+
+
+def facts_of(spec: RunSpec) -> dict[str, Any]:
+    """The columns of a run that follow from its spec."""
+    return {"spec": spec.model_dump_json(), "title": spec.title, "fingerprint": spec.fingerprint, "family": spec.group}
+
+
+def is_id(run_id: object) -> bool:
+    """Whether it looks like an id of ours at all: a UUID in its usual spelling."""
+    return isinstance(run_id, str) and re.fullmatch("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", run_id) is not None
+
+
+def checked_text(field: str, text: str, longest: int) -> str:
+    """The text as it came, if a database can hold it; SpecError if not."""
+    if len(text) > longest:
+        raise SpecError([Problem(field, f"must have at most {longest:,} characters, got {len(text):,}.")])
+    if "\0" in text or any("\ud800" <= c <= "\udfff" for c in text):
+        raise SpecError([Problem(field, f"must be text without NUL and lone surrogates, got {shown(text)}.")])
+    return text
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
