@@ -1,0 +1,79 @@
+"""The front door: Streamlit over pages/_shell.py, our own routes beside it, the gate around both, and a supervisor for the runs.
+
+Started by `streamlit run app.py`.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import cache
+from pathlib import Path
+
+import streamlit as st
+from starlette.middleware import Middleware
+
+from pages.parts.gate import Gate, refusal_to_start
+from pages.parts.routes import routes
+from prune_core.settings import settings
+from prune_core.store import Store, StoreError
+
+try:
+    from prune_core.service import ensure_supervisor
+except ImportError:  # until the service is there
+    def ensure_supervisor(store): ...
+ROOT = Path(__file__).parent
+LOOK_SECONDS = 2.0
+log = logging.getLogger("espalier")
+
+
+@cache
+def store() -> Store:
+    """The store of this server, opened once."""
+    return Store.open()
+
+
+def sign_in_is_configured() -> bool:
+    """Whether OpenID Connect is set up in .streamlit/secrets.toml; _shell.py then asks every visitor to sign in."""
+    return bool(st.secrets.load_if_toml_exists() and "auth" in st.secrets)
+
+
+def keep_supervised() -> None:
+    """Make sure that whatever is queued or running has a supervisor."""
+    try:
+        if store().runs(states=("queued", "running"), limit=1):
+            ensure_supervisor(store())
+    except StoreError as error:
+        log.warning("The queue could not be looked at: %s", error)
+
+
+@asynccontextmanager
+async def lifespan(app: st.App) -> AsyncIterator[dict[str, object]]:
+    """A supervisor at the start, and again whenever there is work and it has gone. Stopping the server leaves runs going."""
+
+    async def watch() -> None:
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            await asyncio.to_thread(keep_supervised)
+
+    try:
+        await asyncio.to_thread(lambda: ensure_supervisor(store()))
+    except StoreError as error:
+        raise SystemExit(f"Espalier can't open its store. {error}") from None
+    watcher = asyncio.create_task(watch())
+    try:
+        yield {}
+    finally:
+        watcher.cancel()
+
+
+guarded = bool(settings().password) or settings().open == "yes" or sign_in_is_configured()
+if reason := refusal_to_start(st.get_option("server.address"), guarded):
+    raise SystemExit(reason)
+
+app = st.App(
+    ROOT / "pages" / "_shell.py",
+    lifespan=lifespan,
+    routes=routes(ROOT / "assets", store),
+    middleware=[Middleware(Gate, hosts=lambda: st.get_option("server.allowedHosts"), password=settings().password, guarded=guarded)],
+)
