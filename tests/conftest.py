@@ -1,0 +1,48 @@
+"""A home of its own for every test session; the data sets come from ESPALIER_DATA."""
+
+import os
+import tempfile
+from pathlib import Path
+
+import pytest
+
+SESSION_HOME = tempfile.mkdtemp(prefix="espalier-tests-")
+os.environ["ESPALIER_HOME"] = SESSION_HOME
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+from prune_core import catalogue  # noqa: E402
+from prune_core.settings import settings  # noqa: E402
+
+
+def has(dataset: str) -> bool:
+    """Whether the files of a data set are here."""
+    return all((settings().data_folder / file.path).exists() for file in catalogue.datasets[dataset].files)
+
+
+@pytest.fixture
+def mnist() -> str:
+    """The name of MNIST, where it is here."""
+    if not has("mnist"):
+        pytest.skip("MNIST is not in ESPALIER_DATA")
+    return "mnist"
+
+
+@pytest.fixture(scope="session")
+def session_home() -> Path:
+    return Path(SESSION_HOME)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def one_thread() -> None:
+    """As a run on two cores has it; sums then don't depend on how the machine is loaded."""
+    import torch
+
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def no_home_left_behind():
+    import shutil
+
+    yield
+    shutil.rmtree(SESSION_HOME, ignore_errors=True)

@@ -1,0 +1,79 @@
+"""Random, magnitude and filter norms against loops, torch.nn.utils.prune and statistics."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from scipy import stats
+from torch import nn
+from torch.nn.utils import prune as torch_prune
+
+from prune_core.catalogue.criteria import L2NormOptions, MagnitudeOptions, RandomOptions
+from prune_core.criteria import l2_norm, magnitude, random
+from prune_core.criteria.types import Scoring
+from prune_core.engine.masks import cut, ranking
+from prune_core.steps import Prune
+from tests.oracles.networks import ask, tiny
+
+
+def kept_by(scores, sparsity, seed=0, **step):
+    alive = {n: torch.ones(s.shape, dtype=torch.bool) for n, s in scores.items()}
+    ranked = ranking(scores, alive, seed, step.get("target", "smallest"))
+    made = cut(Prune(sparsity=sparsity, **step), ranked)
+    return {n: torch.from_numpy(made.kept[place].reshape(scores[n].shape)) for n, place in zip(scores, ranked.slices, strict=True)}
+
+
+@pytest.mark.parametrize("sparsity", [0.1, 0.5, 0.9])
+def test_global_magnitude_gives_the_masks_of_torch_prune(sparsity):
+    net = tiny()
+    ours = kept_by(ask(magnitude.score, net, MagnitudeOptions()), sparsity)
+    layers = [m for m in net.model if isinstance(m, nn.Linear)]
+    removed = 60 - sum(int(m.sum()) for m in ours.values())
+    torch_prune.global_unstructured([(m, "weight") for m in layers], torch_prune.L1Unstructured, amount=removed)
+    for mask, layer in zip(ours.values(), layers, strict=True):
+        assert mask.equal(layer.weight_mask.bool())
+
+
+def test_magnitude_masks_agree_with_sorting_python_floats():
+    net = tiny(3)
+    ours = kept_by(ask(magnitude.score, net, MagnitudeOptions()), 0.7)
+    values = sorted((abs(float(v)) for w in net.weights.values() for v in w.flatten()), reverse=True)
+    bar = values[17]
+    for name, mask in ours.items():
+        assert mask.equal(net.weights[name].abs() >= bar)
+
+
+def test_magnitude_in_standard_deviations_cuts_every_layer_at_one_quality_factor():
+    net = tiny(5)
+    scores = ask(magnitude.score, net, MagnitudeOptions(threshold="std"))
+    ours = kept_by(scores, 0.6)
+    quality = min(float(s[ours[n]].min()) for n, s in scores.items())
+    for name, mask in ours.items():
+        w = net.weights[name].detach().numpy()
+        assert np.array_equal(mask.numpy(), np.abs(w) >= quality * np.std(w) * (1 - 1e-12))
+
+
+def test_filter_norms_agree_with_a_loop_in_python_floats():
+    weight = torch.randn(5, 3, 2, 2, dtype=torch.float64)
+    scoring = Scoring(nn.Identity(), {"conv": weight}, {"conv": (5,)}, [], L2NormOptions(), torch.Generator())
+    wanted = [math.sqrt(sum(float(v) ** 2 for v in row.flatten())) for row in weight]
+    assert l2_norm.score(scoring)["conv"].tolist() == pytest.approx(wanted, rel=1e-12)
+
+
+@pytest.mark.parametrize(("normalize", "divisor"), [("size", 12), ("mean", None)])
+def test_normalised_filter_norms_divide_by_what_they_say(normalize, divisor):
+    weight = torch.randn(5, 3, 2, 2, dtype=torch.float64)
+    plain, scaled = (
+        l2_norm.score(Scoring(nn.Identity(), {"c": weight}, {"c": (5,)}, [], L2NormOptions(normalize=n), torch.Generator()))["c"]
+        for n in ("none", normalize)
+    )
+    torch.testing.assert_close(plain / scaled, torch.full((5,), float(divisor or plain.mean()), dtype=torch.float64))
+
+
+def test_positions_kept_by_random_scores_are_uniform_over_seeds():
+    counts = np.zeros(60)
+    for seed in range(2_000):
+        scoring = Scoring(nn.Identity(), {}, {"w": (60,)}, [], RandomOptions(), torch.Generator().manual_seed(seed))
+        counts += kept_by(random.score(scoring), 0.8, seed)["w"].numpy()
+    assert stats.chisquare(counts).pvalue > 1e-4
