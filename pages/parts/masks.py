@@ -1,0 +1,102 @@
+"""Masks as pixelated pictures: static ones in HTML, and the viewer whose sparsity slider is answered in the browser."""
+
+import base64
+import html
+import io
+import json
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import streamlit as st
+from PIL import Image
+
+from prune_core.charts.first_layer import FirstLayerMask, tiled
+from prune_core.charts.saliency import Grid
+from prune_core.charts.theme import SEQUENTIAL, colours
+
+from .plot import ASSETS
+
+VIEWER = st.components.v2.component(
+    "espalier.masks",
+    html='<div class="espalier-viewer"></div>',
+    css=(ASSETS / "masks.css").read_text(),
+    js=(ASSETS / "masks.js").read_text(),
+    isolate_styles=False,
+)
+
+
+class Picture(NamedTuple):
+    """One mask to show: kept counts of shape (height, width), and what it is in words."""
+
+    counts: np.ndarray
+    alt: str
+
+
+def data_uri(counts: np.ndarray, largest: float) -> str:
+    """Counts (height, width) as an address of a PNG, one pixel a count, on the one scale of masks. Negative counts are transparent."""
+    pixels = np.concatenate([colours(counts, largest), np.where(counts < 0, 0, 255).astype(np.uint8)[..., None]], axis=-1)
+    out = io.BytesIO()
+    Image.fromarray(pixels, "RGBA").save(out, "PNG", optimize=True)
+    return "data:image/png;base64," + base64.b64encode(out.getvalue()).decode()
+
+
+def grid(pictures: Sequence[Picture], *, key: str, largest: float, across: int) -> None:
+    """Masks side by side, `across` in a row, all on the scale from 0 to `largest`. `key`: what `figure.beneath` is told."""
+    cells = "".join(
+        f'<figure><img src="{data_uri(p.counts, largest)}" alt="{html.escape(p.alt)}" title="{html.escape(p.alt)}"></figure>'
+        for p in pictures
+    )
+    st.html(
+        f'<div class="espalier-masks" data-picture="{html.escape(key)}" style="grid-template-columns:repeat({across},minmax(0,1fr))">{cells}</div>'
+    )
+
+
+def scale(low: str, high: str, tail: str = "") -> None:
+    """The scale of masks: 0 at its dark end, `high` at its bright end, and what that counts."""
+    ramp = ",".join(SEQUENTIAL)
+    st.html(
+        f'<p class="espalier-scale">{html.escape(low)}<i style="background:linear-gradient(to right,{ramp})"></i>'
+        f"{html.escape(high).replace(' ', '&nbsp;')} <span>{html.escape(tail)}</span></p>"
+    )
+
+
+def first_layer(numbers: FirstLayerMask, *, key: str) -> None:
+    """The first layer's mask with its scale, as on a live run. Says so where nothing is pruned yet."""
+    if numbers.counts is None:
+        st.html('<p class="espalier-note">Nothing has been pruned yet.</p>')
+        return
+    picture = numbers.counts if numbers.counts.ndim == 2 else tiled(numbers.counts)
+    st.html(
+        f'<figure class="espalier-mask" data-picture="{html.escape(key)}">'
+        f'<img src="{data_uri(picture, numbers.largest)}" alt="{html.escape(numbers.alt)}"></figure>'
+    )
+    scale(
+        "0", f"{numbers.largest:,}", f"of {numbers.of:,} weights" if numbers.layout == "pixels" else f"of {numbers.of:,} weights at a place"
+    )
+
+
+def viewer(numbers: Grid, *, key: str, chosen: int, rows: Sequence[int] = tuple(range(10, 100, 10))) -> int:
+    """Masks class by sparsity, a framed row that follows a slider, and the mean images above.
+
+    chosen: percent removed at the first drawing; later the visitor's own choice stays. rows: fixed rows, in percent removed.
+    Returns the percent that the visitor chose last (reported when the slider is let go).
+    """
+    first = st.session_state.setdefault(f"{key}-first", chosen)
+    state = VIEWER(key=key, data=packed(numbers, key, first, rows), on_level_change=lambda: None)
+    return int(state.level or first)
+
+
+def packed(numbers: Grid, key: str, chosen: int, rows: Sequence[int]) -> bytes:
+    """The viewer's data in one piece: length of the header, JSON header, mean images, counts."""
+    percents = [round(100 * s) for s in numbers.sparsities]
+    counts, filters = numbers.counts, numbers.layout == "filters"
+    head = {
+        "key": key, "classes": list(numbers.classes), "sparsities": percents, "rows": [r for r in rows if r in percents],
+        "chosen": chosen if chosen in percents else percents[-1], "of": numbers.of, "image": list(numbers.image), "means": numbers.means is not None,
+        "colours": SEQUENTIAL, "label": numbers.alt, "one": numbers.one, "where": "in a filter's place" if filters else "at a pixel",
+        "tile": {"n": counts.shape[2], "h": counts.shape[3], "w": counts.shape[4], "across": int(np.ceil(np.sqrt(counts.shape[2])))} if filters else None,
+    }  # fmt: skip
+    text = json.dumps(head).encode()
+    means = b"" if numbers.means is None else np.ascontiguousarray(numbers.means, dtype=np.uint8).tobytes()
+    return len(text).to_bytes(4, "little") + text + means + np.ascontiguousarray(counts, dtype="<u2").tobytes()

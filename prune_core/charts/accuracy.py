@@ -1,0 +1,242 @@
+"""How right the network is while it trains, and what every pruning did to that."""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import plotly.graph_objects as go
+
+from .. import catalogue
+from ..events import Cancelled, Failed, Pruned
+from ..history import History
+from ..spec import RunSpec
+from ..steps import Prune, Step, Train
+from . import words
+from .theme import SCISSORS, Theme, faded, figure
+
+FLOORS = (0.0, 0.5, 0.8, 0.9, 0.95)
+
+
+class Cut(NamedTuple):
+    """What the prunings of one moment did: accuracy on the validation images before the first and after the last of them."""
+
+    epoch: float
+    kept: int
+    units: int
+    before: float
+    after: float
+
+
+class Accuracy(NamedTuple):
+    """Validation accuracy (0 to 1) over epochs of training. `planned`: (epoch, share kept) of prunings to come; `until`: the plan's last epoch."""
+
+    epochs: tuple[float, ...] = ()
+    accuracy: tuple[float, ...] = ()
+    cuts: tuple[Cut, ...] = ()
+    planned: tuple[tuple[float, float], ...] = ()
+    until: float = 0.0
+    what: str = "weights"
+    sentence: str = "Nothing has been measured yet."
+
+    @property
+    def floor(self) -> float:
+        """Where the accuracy axis starts: as high as all but the first tenth of the curve, and every drop, allow."""
+        settled = self.accuracy[max(1, len(self.accuracy) // 10) :] or self.accuracy
+        lowest = min([*settled, *(c.after for c in self.cuts if c.epoch > 0)], default=0.0)
+        return max(f for f in FLOORS if f == 0 or f <= lowest - 0.005)
+
+    def table(self) -> dict[str, list[object]]:
+        rows: list[tuple[float, int, str, float, str]] = [
+            (e, 2, "measured", a, "") for e, a in zip(self.epochs, self.accuracy, strict=True)
+        ]
+        for cut in self.cuts:
+            kept = words.of(cut.kept, cut.units, self.what)
+            rows += [(cut.epoch, 0, "before pruning", cut.before, ""), (cut.epoch, 1, "after pruning", cut.after, kept)]
+        rows.sort(key=lambda row: row[:2])
+        return {
+            "Epoch": [row[0] for row in rows],
+            "Moment": [row[2] for row in rows],
+            "Validation accuracy (%)": [round(100 * row[3], 2) for row in rows],
+            "Kept": [row[4] for row in rows],
+        }
+
+
+def accuracy(history: History) -> Accuracy:
+    """The curve of a run as far as it went; of an empty history an empty one."""
+    if history.started is None:
+        return Accuracy(sentence=sentence(history, (), ()))
+    cuts = tuple(moments(history.prunings))
+    planned = tuple(planned_prunings(history.started.plan))
+    until = max([step.until for step in history.started.plan if isinstance(step, Train)], default=0.0)
+    curve = {e.epoch: e.quality.accuracy for e in history.validation}
+    return Accuracy(
+        tuple(curve), tuple(curve.values()), cuts, () if history.ending else planned[len(history.prunings) :], until,
+        "channels" if history.prunings and history.prunings[-1].granularity == "channel" else "weights",
+        sentence(history, cuts, planned),
+    )  # fmt: skip
+
+
+def moments(prunings: Iterable[Pruned]) -> Iterable[Cut]:
+    """Prunings with no training between them count as one."""
+    cut: Cut | None = None
+    for p in prunings:
+        if cut and cut.epoch == p.epoch:
+            cut = Cut(p.epoch, p.kept, p.units, cut.before, p.after.accuracy)
+        else:
+            if cut:
+                yield cut
+            cut = Cut(p.epoch, p.kept, p.units, p.before.accuracy, p.after.accuracy)
+    if cut:
+        yield cut
+
+
+def planned_prunings(plan: Iterable[Step]) -> Iterable[tuple[float, float]]:
+    epoch = 0.0
+    for step in plan:
+        if isinstance(step, Train):
+            epoch = step.until
+        elif isinstance(step, Prune):
+            yield epoch, 1 - step.sparsity
+
+
+def sentence(history: History, cuts: tuple[Cut, ...], planned: tuple[tuple[float, float], ...]) -> str:
+    """What one sees, in a sentence or two."""
+    if isinstance(history.ending, Failed):
+        return history.ending.message
+    if history.started is None or history.spec is None:
+        return "Nothing has been measured yet."
+    spec, now = history.spec, history.validation[-1].quality.accuracy if history.validation else None
+    if isinstance(history.ending, Cancelled):
+        stood = "" if now is None else f" The network was then right on {words.accuracy(now)} of the validation images."
+        return f"Cancelled after {words.epoch(history.ending.epoch)} of {spec.epochs} epochs.{stood}"
+    if collapsed := [name for name in history.prunings[-1].collapsed] if history.prunings else []:
+        titles = words.listed([title(spec, name) for name in collapsed])
+        return f"{titles} lost all {'their' if len(collapsed) > 1 else 'its'} {what_of(history)}; the run went on and can't do better than chance."
+    if (end := history.finished) and end.test:
+        reached = f"{words.accuracy(end.test.accuracy)} of the {end.test.n:,} test images"
+        if end.at_chance:
+            return f"The network stayed at chance: it is right on {reached}, and guessing gives {words.accuracy(1 / spec.model_entry.classes)}."
+        left = f"all {spec.model_entry.weights:,} weights" if not cuts else kept_of(history, cuts[-1])
+        return f"With {left}{'' if not cuts else ' left'}, the network is right on {reached}."
+    if cuts:
+        return since_pruning(history, cuts, now)
+    if now is None:
+        return f"The network of {spec.model_entry.weights:,} weights is being trained; nothing has been measured yet."
+    so_far = f"After {words.epoch(history.validation[-1].epoch)} of {spec.epochs} epochs the full network is right on {words.accuracy(now)} of the validation images."
+    return so_far + (f" The first pruning comes at epoch {words.epoch(planned[0][0])}." if planned else "")
+
+
+def since_pruning(history: History, cuts: tuple[Cut, ...], now: float | None) -> str:
+    cut, later = cuts[-1], [e for e in history.validation if e.epoch > cuts[-1].epoch]
+    left = f"left {kept_of(history, cut)}."
+    if cut.epoch == 0:
+        reached = (
+            f" After {words.epoch(later[-1].epoch)} epochs the network is right on {words.accuracy(now)} of the validation images."
+            if later and now
+            else ""
+        )
+        return f"Pruning before training {left}{reached}"
+    moved = "fell" if cut.after < cut.before else "rose" if cut.after > cut.before else ""
+    did = (
+        f"Accuracy {moved} from {words.accuracy(cut.before)} to {words.accuracy(cut.after)}"
+        if moved
+        else f"Accuracy stayed at {words.accuracy(cut.after)}"
+    )
+    if later and now is not None:
+        back = "is back at" if cut.after < now and cut.after < cut.before else "stands at"
+        did += f" and {back} {words.accuracy(now)}"
+    return f"The {'last ' if len(cuts) > 1 else ''}pruning {left} {did}."
+
+
+def kept_of(history: History, cut: Cut) -> str:
+    return words.of(cut.kept, cut.units, what_of(history))
+
+
+def what_of(history: History) -> str:
+    return f"{history.prunings[-1].granularity}s" if history.prunings else "weights"
+
+
+def title(spec: RunSpec, name: str) -> str:
+    """A layer for people."""
+    entry = catalogue.models[spec.model]
+    return next((x.title for x in (*entry.layers, *entry.channel_groups) if x.name == name), name)
+
+
+def draw(numbers: Accuracy, theme: Theme, height: int = 292, colour: str | None = None) -> go.Figure:
+    """The curve with its drops. `colour`: of the line, leaf if nothing is said."""
+    colour = colour or theme.leaf
+    until = numbers.until or max([1.0, *numbers.epochs])
+    fig = figure(
+        theme, height, margin={"l": 62, "r": 26, "t": 30, "b": 46, "pad": 4},
+        xaxis={"title": {"text": "Epoch"}, "range": [0, until], "showgrid": False, "nticks": 9, "rangemode": "tozero"},
+        yaxis={"title": {"text": "Validation accuracy"}, "range": [numbers.floor, 1.004], "tickformat": ".0%", "nticks": 6},
+    )  # fmt: skip
+    ticks = y_ticks(numbers.floor)
+    fig.update_yaxes(tickvals=ticks, ticktext=[f"{round(100 * t)} %" for t in ticks])
+    marks = [(c.epoch, c.kept / c.units if c.units else 0.0, True) for c in numbers.cuts] + [(*p, False) for p in numbers.planned]
+    for epoch, _, done in marks:
+        fig.add_shape(
+            type="line", x0=epoch, x1=epoch, y0=0, y1=1, yref="paper", layer="below",
+            line={"color": theme.line, "width": 1, "dash": "solid" if done else "2px,3px"},
+        )  # fmt: skip
+    drops = [v for c in numbers.cuts if c.epoch > 0 for v in ((c.epoch, c.before), (c.epoch, c.after), (None, None))]
+    fig.add_scatter(
+        x=[x for x, _ in drops],
+        y=[y for _, y in drops],
+        mode="lines",
+        name="drop",
+        hoverinfo="skip",
+        line={"color": faded(colour, 0.45), "width": 5},
+    )
+    points = curve_with_gaps(numbers)
+    fig.add_scatter(
+        x=[x for x, _, _ in points], y=[y for _, y, _ in points], customdata=[text for _, _, text in points], mode="lines", name="accuracy",
+        line={"color": colour, "width": 2.25}, hovertemplate="epoch %{x:.4g}: %{y:.1%}%{customdata}<extra></extra>",
+    )  # fmt: skip
+    if numbers.epochs:
+        last = max(
+            ((numbers.epochs[-1], numbers.accuracy[-1]), *((c.epoch, c.after) for c in numbers.cuts if c.epoch >= numbers.epochs[-1]))
+        )
+        fig.add_scatter(
+            x=[last[0]], y=[last[1]], mode="markers", marker={"color": colour, "size": 9}, hoverinfo="skip", name="now", cliponaxis=False
+        )
+        near_end = last[0] > 0.86 * until
+        fig.add_annotation(
+            x=last[0], y=last[1], text=words.accuracy(last[1]), showarrow=False, xanchor="right" if near_end else "left",
+            yanchor="bottom" if near_end else "middle", xshift=4 if near_end else 12, yshift=8 if near_end else 1,
+            font={"size": 15, "color": colour, "weight": 700},
+        )  # fmt: skip
+    if marks:
+        fig.add_annotation(
+            x=0, y=1, xref="paper", yref="paper", xanchor="right", yanchor="bottom", xshift=-8 if marks[0][0] == 0 else -2, yshift=4, showarrow=False,
+            text=f"{SCISSORS} % kept", font={"size": 13, "color": theme.soft},
+        )  # fmt: skip
+    for epoch, share, done in spaced(marks, until):
+        fig.add_annotation(
+            x=epoch, y=1, yref="paper", yanchor="bottom", yshift=4, showarrow=False, text=f"{100 * share:.3g}",
+            font={"size": 13, "color": theme.text if done else theme.soft},
+        )  # fmt: skip
+    return fig
+
+
+def y_ticks(floor: float) -> list[float]:
+    step = {0.0: 0.25, 0.5: 0.1, 0.8: 0.05, 0.9: 0.02, 0.95: 0.01}[floor]
+    return [floor + step * i for i in range(round((1 - floor) / step) + 1)]
+
+
+def spaced(marks: list[tuple[float, float, bool]], until: float) -> list[tuple[float, float, bool]]:
+    """Marks whose labels don't touch, the last one always among them."""
+    shown: list[tuple[float, float, bool]] = []
+    for mark in reversed(marks):
+        if not shown or shown[-1][0] - mark[0] >= 0.055 * until:
+            shown.append(mark)
+    return shown
+
+
+def curve_with_gaps(numbers: Accuracy) -> list[tuple[float | None, float | None, str]]:
+    """The curve broken at every pruning, where it goes on from the accuracy after it."""
+    points: list[tuple[float, int, float | None, str]] = [(e, 0, a, "") for e, a in zip(numbers.epochs, numbers.accuracy, strict=True)]
+    for c in numbers.cuts:
+        kept = f"<br>{words.of(c.kept, c.units, numbers.what)} kept"
+        points += [(c.epoch, 1, c.before, " before pruning"), (c.epoch, 2, None, ""), (c.epoch, 3, c.after, " after pruning" + kept)]
+    points.sort(key=lambda p: p[:2])
+    return [(None if value is None else epoch, value, text) for epoch, _, value, text in points]

@@ -1,0 +1,189 @@
+"""A plan as a staircase of what is kept, and the same steps in words with what they cost."""
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+import plotly.graph_objects as go
+
+from .. import catalogue
+from ..counting import kept
+from ..planning import plan
+from ..spec import RunSpec
+from ..steps import Evaluate, Initialise, Prune, Score, Step, Train
+from . import words
+from .accuracy import spaced
+from .theme import SCISSORS, Theme, faded, figure
+
+WHICH = {"smallest": "lowest-scored", "largest": "highest-scored", "random": "randomly chosen"}
+KNOWN = {"snip": "least sensitive", "magnitude": "smallest", "l2_norm": "weakest"}
+
+
+class Line(NamedTuple):
+    """One line of the plan in words: which steps ("2–11"), what they do, seconds they take (None: nobody said)."""
+
+    steps: str
+    words: str
+    seconds: float | None
+
+
+class Staircase(NamedTuple):
+    """Units kept over epochs: `corners` are (epoch, units kept from there on), the first at epoch 0 with all `units`."""
+
+    corners: tuple[tuple[float, int], ...]
+    units: int
+    until: float
+    what: str
+    lines: tuple[Line, ...]
+
+    @property
+    def sentence(self) -> str:
+        cuts, last = self.corners[1:], self.corners[-1][1]
+        if not cuts:
+            return (
+                f"All {self.units:,} {self.what} are trained for {words.epoch(self.until)} epochs."
+                if self.until
+                else "Nothing is pruned or trained."
+            )
+        rounds = "Once" if len(cuts) == 1 else f"{words.capital(words.counted(len(cuts)))} times"
+        when = "before training" if cuts[-1][0] == 0 else "after training" if cuts[0][0] >= self.until else "in mid-training"
+        return f"{rounds}, {when}: {words.of(last, self.units, self.what)} stay."
+
+    @property
+    def seconds(self) -> float | None:
+        known = [line.seconds for line in self.lines if line.seconds is not None]
+        return sum(known) if len(known) == len(self.lines) else None
+
+    def table(self) -> dict[str, list[object]]:
+        return {
+            "Epoch": [epoch for epoch, _ in self.corners],
+            f"{words.capital(self.what)} kept": [n for _, n in self.corners],
+            "Share kept (%)": [round(100 * n / self.units, 3) for _, n in self.corners],
+        }
+
+
+def staircase(spec: RunSpec, seconds: Sequence[float] | None = None) -> Staircase:
+    """The plan of a spec. `seconds`: what each of its steps costs, in the order of `plan(spec)`; None where nobody knows."""
+    steps, entry = plan(spec), spec.model_entry
+    if seconds is not None and len(seconds) != len(steps):
+        raise ValueError(f"seconds: the plan has {len(steps)} steps, got {len(seconds)} numbers.")
+    channels = any(isinstance(s, Prune) and s.granularity == "channel" for s in steps)
+    units = entry.channels if channels else entry.weights
+    corners, epoch = [(0.0, units)], 0.0
+    for step in steps:
+        if isinstance(step, Train):
+            epoch = step.until
+        elif isinstance(step, Prune):
+            corners.append((epoch, kept(units, step.sparsity)))
+    return Staircase(tuple(corners), units, epoch, "channels" if channels else "weights", tuple(lines(spec, steps, seconds)))
+
+
+def lines(spec: RunSpec, steps: Sequence[Step], seconds: Sequence[float] | None) -> Iterable[Line]:
+    """The plan in words, alike rounds on one line."""
+    phrases = list(phrased(spec, steps))
+    i = 0
+    while i < len(phrases):
+        span, text = phrases[i]
+        again = 1
+        while i + again < len(phrases) and phrases[i + again][1] == text and text.startswith("remove"):
+            again += 1
+        first, last = span[0], phrases[i + again - 1][0][1]
+        said = f"{words.capital(words.counted(again))} times: {text}" if again > 1 else words.capital(text)
+        cost = sum(seconds[first - 1 : last]) if seconds is not None else None
+        yield Line(str(first) if first == last else f"{first}–{last}", said, cost)
+        i += again
+
+
+def phrased(spec: RunSpec, steps: Sequence[Step]) -> Iterable[tuple[tuple[int, int], str]]:
+    """Steps as phrases with (first, last) number; a scoring, the pruning by it and the training after it are one phrase."""
+    pruned, scored = False, 0
+    i = 0
+    while i < len(steps):
+        step, first = steps[i], i + 1
+        match step:
+            case Score(sparsities=()) if i + 1 < len(steps) and isinstance(steps[i + 1], Prune):
+                prune = steps[i + 1]
+                assert isinstance(prune, Prune)
+                text, i, pruned = removal(step, prune), i + 1, True
+                if spec.protocol == "iterative" and i + 1 < len(steps) and isinstance(after := steps[i + 1], Train):
+                    text, i = f"{text}, train {epochs(after)}", i + 1
+            case Score():
+                while i + 1 < len(steps) and isinstance(steps[i + 1], Score):
+                    i += 1
+                scored = i + 2 - first
+                names = words.listed(
+                    list(dict.fromkeys(catalogue.criteria[s.criterion].title for s in steps[first - 1 : i + 1] if isinstance(s, Score)))
+                )
+                text = f"score with {names}" + (f", {words.counted(scored)} times" if scored > 1 else "")
+            case Train():
+                text = f"train {'what is left' if pruned else 'the full network'}, {epochs(step)}"
+            case Initialise():
+                text = "draw all weights" + (" again" if step.purpose == "reinitialise" else "")
+            case Evaluate(part="test"):
+                text = f"measure on the {spec.dataset_entry.test:,} test images, save weights"
+            case _:
+                text = step.words[:1].lower() + step.words[1:]
+        yield (first, i + 1), text
+        i += 1
+
+
+def removal(score: Score, prune: Prune) -> str:
+    which = KNOWN.get(score.criterion, WHICH["smallest"]) if prune.target == "smallest" else WHICH[prune.target]
+    if score.criterion == "random":
+        which = WHICH["random"]
+    n = score.options.get("n_examples")
+    by = (
+        f" by {catalogue.criteria[score.criterion].title}, asked on {f'{n:,}' if isinstance(n, int) else 'all'} images"
+        if n is not None
+        else ""
+    )
+    return f"remove the {which} {prune.granularity}s{by}"
+
+
+def epochs(step: Train) -> str:
+    n = step.until - step.start
+    return f"{words.epoch(n)} {'epoch' if n == 1 else 'epochs'}"
+
+
+def draw(numbers: Staircase, theme: Theme, height: int = 300, colour: str | None = None) -> go.Figure:
+    """The staircase, one scissors mark a pruning. `colour`: of the line, leaf if nothing is said."""
+    colour = colour or theme.leaf
+    until, final = numbers.until or 1.0, numbers.corners[-1][1]
+    ticks = [0, 0.25, 0.5, 0.75, 1]
+    fig = figure(
+        theme, height, margin={"l": 62, "r": 14, "t": 30, "b": 46, "pad": 4},
+        xaxis={"title": {"text": "Epoch of training"}, "range": [0, until], "showgrid": False, "nticks": 9},
+        yaxis={
+            "title": {"text": f"{words.capital(numbers.what)} kept"}, "range": [0, 1.02], "tickvals": ticks,
+            "ticktext": ["0", *(f"{100 * t:g} %" for t in ticks[1:])],
+        },
+    )  # fmt: skip
+    x = [epoch for epoch, _ in numbers.corners] + [until]
+    y = [n / numbers.units for _, n in numbers.corners] + [final / numbers.units]
+    fig.add_scatter(
+        x=x, y=y, mode="lines", line={"color": colour, "width": 2.25, "shape": "hv"}, fill="tozeroy", fillcolor=faded(colour, 0.13), name="kept",
+        customdata=[f"{words.of(n, numbers.units, numbers.what)}" for _, n in numbers.corners] + [words.of(final, numbers.units, numbers.what)],
+        hovertemplate="from epoch %{x:.4g}: %{customdata}<extra></extra>", cliponaxis=False,
+    )  # fmt: skip
+    cuts = list(zip(numbers.corners, numbers.corners[1:], strict=False))
+    marks = [(epoch, (before / numbers.units), True) for (_, before), (epoch, _) in cuts]
+    labels = dict.fromkeys(epoch for epoch, _, _ in spaced(marks, until))
+    at: dict[float, int] = {}
+    for (_, before), (epoch, after) in cuts:
+        if epoch not in at:
+            fig.add_annotation(
+                x=epoch, y=before / numbers.units, text=SCISSORS, showarrow=False, yanchor="bottom", yshift=2, xanchor="left" if epoch == 0 else "center",
+                font={"size": 15, "color": theme.text},
+            )  # fmt: skip
+        at[epoch] = after
+    for epoch, after in at.items():
+        if epoch in labels and after != final:
+            fig.add_annotation(
+                x=epoch, y=after / numbers.units, text=words.share(after / numbers.units), showarrow=False, xanchor="left", yanchor="bottom", xshift=5,
+                yshift=1, font={"size": 13, "color": theme.text},
+            )  # fmt: skip
+    high = final / numbers.units > 0.85
+    fig.add_annotation(
+        x=until, y=final / numbers.units, text=f"{final:,} {numbers.what}", showarrow=False, xanchor="right", yanchor="top" if high else "bottom",
+        yshift=-4 if high else 3, font={"size": 15, "color": colour, "weight": 700},
+    )  # fmt: skip
+    return fig

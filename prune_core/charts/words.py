@@ -1,0 +1,50 @@
+"""Numbers as people read them, the same in every sentence, tick and table."""
+
+from collections.abc import Sequence
+
+from ..steps import percent
+
+COUNTED = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
+
+
+def accuracy(fraction: float) -> str:
+    """0.9744 -> "97.4 %": one digit after the point, always."""
+    return f"{100 * fraction:.1f} %"
+
+
+def share(fraction: float) -> str:
+    """A share of weights, small ones with the digits that matter: 0.1 -> "10 %", 0.0729 -> "7.3 %", 0.0004 -> "0.04 %"."""
+    if 0 < fraction < 0.01:
+        return f"{100 * fraction:.2g} %"
+    if 0.999 < fraction < 1:
+        return "99.9 %"
+    return percent(fraction)
+
+
+def plain(number: float) -> str:
+    """A number without needless zeros: 4.0 -> "4", 3.25 -> "3.25"."""
+    return f"{number:.4g}"
+
+
+def epoch(number: float) -> str:
+    """A point in training, to a tenth: 12.0 -> "12", 0.512 -> "0.5"."""
+    return f"{number:.1f}".removesuffix(".0")
+
+
+def of(kept: int, units: int, what: str) -> str:
+    """13310, 266200, "weights" -> "13,310 of 266,200 weights"."""
+    return f"{kept:,} of {units:,} {what}"
+
+
+def counted(n: int) -> str:
+    """Small numbers as words: 5 -> "five", 20 -> "20"."""
+    return COUNTED[n] if 0 <= n < len(COUNTED) else f"{n:,}"
+
+
+def listed(words: Sequence[str]) -> str:
+    """("a", "b", "c") -> "a, b and c"."""
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}" if words else ""
+
+
+def capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
