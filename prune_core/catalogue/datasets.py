@@ -5,11 +5,12 @@ from .entry import DataSet, File, Recipe
 
 DIGIT_NAMES = tuple("0123456789")
 MNIST_RECIPE = Recipe(optimizer="sgd", lr=0.1, momentum=0.9, weight_decay=5e-4, batch_size=100, lr_milestones=(0.5, 0.75), augment=False)
+DIGITS_RECIPE = MNIST_RECIPE.model_copy(update={"batch_size": 32})  # few images: smaller batches give enough steps
 
 DIGITS = DataSet(
     name="digits", title="Digits", summary="1,797 handwritten digits of 8 x 8 pixels that ship with scikit-learn, enlarged to 28 x 28.",
     function="prune_core.data.digits:load", papers=(papers.ALPAYDIN_1998,), licence="CC BY 4.0",
-    shape=(1, 28, 28), classes=DIGIT_NAMES, train=1294, validation=143, test=360, mean=(0.3052,), std=(0.3244,), recipe=MNIST_RECIPE,
+    shape=(1, 28, 28), classes=DIGIT_NAMES, train=1294, validation=143, test=360, mean=(0.3052,), std=(0.3244,), recipe=DIGITS_RECIPE,
 )  # fmt: skip
 MNIST = DataSet(
     name="mnist", title="MNIST", summary="70,000 handwritten digits, the field's oldest benchmark.",

@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from . import papers
-from .entry import ChannelGroup, Layer, Model, Options
+from .entry import ChannelGroup, Layer, Model, Options, Recipe
 
 Initialisation = Literal["glorot", "he", "lecun", "random_normal", "truncated_normal", "torch_default"]
 INITIALISATION_HELP = "How the first weights are drawn: Glorot, He and LeCun scale by the layer's width, the normals do not (standard deviation 0.1)."
@@ -27,7 +27,7 @@ class SmallConvOptions(Options):
 LENET_300_100 = Model(
     name="lenet_300_100", title="LeNet-300-100", summary="Two hidden layers of 300 and 100 units: small enough to see every weight.",
     function="prune_core.models.lenet:lenet_300_100", options=LeNet300Options, papers=(papers.LECUN_1998, papers.LEE_2019),
-    input_shape=(1, 28, 28), classes=10, parameters=266_610, macs=266_200, reference_seconds=0.035,
+    input_shape=(1, 28, 28), classes=10, parameters=266_610, macs=266_200, reference_seconds=0.016,
     layers=(
         Layer(name="fc1.weight", title="Layer 1", shape=(300, 784)),
         Layer(name="fc2.weight", title="Layer 2", shape=(100, 300)),
@@ -37,7 +37,8 @@ LENET_300_100 = Model(
 LENET_5 = Model(
     name="lenet_5", title="LeNet-5", summary="Two convolutions and two dense layers, Caffe's variant of the classic network.",
     function="prune_core.models.lenet:lenet_5", options=LeNet5Options, papers=(papers.LECUN_1998, papers.LEE_2019),
-    input_shape=(1, 28, 28), classes=10, parameters=431_080, macs=2_293_000, reference_seconds=0.33,
+    input_shape=(1, 28, 28), classes=10, parameters=431_080, macs=2_293_000, reference_seconds=0.17,
+    recipes={"digits": Recipe(lr=0.02)},
     layers=(
         Layer(name="conv1.weight", title="Conv 1", shape=(20, 1, 5, 5)),
         Layer(name="conv2.weight", title="Conv 2", shape=(50, 20, 5, 5)),
@@ -48,7 +49,7 @@ LENET_5 = Model(
 SMALL_CONV = Model(
     name="small_conv", title="Small conv net", summary="Three convolutions with batch norm, made for pruning channels in seconds.",
     function="prune_core.models.small_conv:small_conv", options=SmallConvOptions,
-    input_shape=(1, 28, 28), classes=10, parameters=14_458, macs=1_467_968, reference_seconds=0.4,
+    input_shape=(1, 28, 28), classes=10, parameters=14_458, macs=1_467_968, reference_seconds=0.25,
     layers=(
         Layer(name="conv1.weight", title="Conv 1", shape=(16, 1, 3, 3)),
         Layer(name="conv2.weight", title="Conv 2", shape=(32, 16, 3, 3)),

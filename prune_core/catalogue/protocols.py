@@ -12,7 +12,16 @@ from .models import Initialisation
 Schedule = Literal["exponential", "linear", "cubic"]
 
 
-class PruningOptions(Options):
+Measurement = Literal["latency"]
+
+
+class TrainingOptions(Options):
+    """What every protocol that trains has in common."""
+
+    measure: tuple[Measurement, ...] = Field((), max_length=8, description="Measurements of the final network that only read: latency of a forward pass.")
+
+
+class PruningOptions(TrainingOptions):
     """What every protocol that prunes has in common."""
 
     target: Target = Field("smallest", description="Who goes: the lowest scores (usual), the highest, or survivors chosen by lot.")
@@ -42,7 +51,7 @@ class ScoreOptions(Options):
 
 DENSE = Protocol(
     name="dense", title="No pruning", short="Not at all", summary="Train the full network: the reference for every other run.",
-    function="prune_core.protocols.dense:plan", uses=frozenset({"training"}),
+    function="prune_core.protocols.dense:plan", options=TrainingOptions, uses=frozenset({"training"}),
 )  # fmt: skip
 PRUNE_AT_INIT = Protocol(
     name="prune_at_init", title="Prune before training", short="At the start", summary="Score and prune the untrained network, then train what is left.",

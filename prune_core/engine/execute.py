@@ -85,6 +85,7 @@ class Execution:
         self.scores: Scores | None = None
         self.criterion: Score | None = None
         self.test: Quality | None = None
+        self.broken_off = False  # stopped inside a step, which is to be gone on with
 
     def events(self) -> Iterator[Numbered]:
         self.tell("Preparing data")
@@ -99,13 +100,15 @@ class Execution:
             step = self.plan[self.step]
             for event in HANDLERS[type(step)](self, step):
                 yield self.numbered(event)
-            self.done = sum(self.images_of(s) for s in self.plan[: self.step + 1])
-            self.step += 1
-            if self.stop() or self.checkpoint_due():
+            if not self.broken_off:
+                self.step += 1
+                self.done = sum(self.images_of(s) for s in self.plan[: self.step])
+            if self.broken_off or self.stop():
                 self.save_checkpoint()
-            if self.stop():
                 yield self.numbered(Cancelled(epoch=self.clock.epoch))
                 return
+            if self.checkpoint_due():
+                self.save_checkpoint()
         yield from map(self.numbered, self.ending())
 
     def numbered(self, event: Event) -> Numbered:
@@ -200,7 +203,8 @@ class Execution:
                 yield self.epoch_over(learning_rate(step, (iteration - 1) / self.clock.per_epoch))
             if self.checkpoint_due():
                 self.save_checkpoint()
-            if self.stop():
+            if self.stop() and iteration < self.clock.at(step.until):
+                self.broken_off = True
                 return
 
     def pause(self, iteration: int, step: Train, points: set[int]) -> bool:

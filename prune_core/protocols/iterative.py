@@ -3,8 +3,8 @@
 from typing import Any
 
 from ..spec import RunSpec
-from ..steps import Evaluate, Initialise, Step, Train
-from .phases import phase
+from ..steps import Initialise, Step, Train
+from .phases import ending, phase
 from .schedules import score_and_prune, sparsities
 
 
@@ -20,4 +20,4 @@ def plan(spec: RunSpec) -> list[Step]:
         start, until = (dense + dense * k / options.rounds for k in (r - 1, r))
         if until > start:
             steps.append(Train(start=start, until=until, lr=lr))
-    return [*steps, Evaluate(part="test")]
+    return [*steps, *ending(spec)]

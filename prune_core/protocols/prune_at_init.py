@@ -3,8 +3,8 @@
 from typing import Any
 
 from ..spec import RunSpec
-from ..steps import Evaluate, Initialise, Step
-from .phases import phase
+from ..steps import Initialise, Step
+from .phases import ending, phase
 from .schedules import score_and_prune, sparsities
 
 
@@ -17,4 +17,4 @@ def plan(spec: RunSpec) -> list[Step]:
     reinit = getattr(spec.criterion_options, "reinit_after", "no")
     if reinit != "no":
         steps.append(Initialise(initialisation=reinit, purpose="reinitialise"))
-    return [*steps, *phase(spec, 0, spec.epochs), Evaluate(part="test")]
+    return [*steps, *phase(spec, 0, spec.epochs), *ending(spec)]

@@ -1,0 +1,233 @@
+"""What holds for every run, whatever its protocol: repeatable, resumable, cancellable, honest at its end."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import settings as limits
+from hypothesis import strategies as st
+
+from prune_core import RunSpec, catalogue, run
+from prune_core.engine.checkpoint import unpacked_masks
+from prune_core.engine.errors import RunError
+from prune_core.engine.execute import execute
+from prune_core.engine.files import Folder
+from prune_core.events import EVENT, LARGEST, from_json, to_json
+from prune_core.history import History
+from prune_core.settings import settings
+
+SMALL = {
+    "dense": RunSpec(protocol="dense", epochs=2), "prune_at_init": RunSpec(sparsity=0.95, epochs=2),
+    "iterative": RunSpec(protocol="iterative", criterion="magnitude", epochs=3),
+    "score": RunSpec(protocol="score"),
+    "channels": RunSpec(model="small_conv", criterion="l2_norm", protocol="iterative", epochs=1, sparsity=0.5, protocol_options={"rounds": 2}),
+    "adam": RunSpec(optimizer="adam", epochs=2, sparsity=0.5),
+}  # fmt: skip
+EVERY = pytest.mark.parametrize("name", SMALL)
+TIMES = {"seconds"}
+
+
+class Stop:
+    """Turns true at the n-th time it is asked."""
+
+    def __init__(self, n: int) -> None:
+        self.left = n
+
+    def __call__(self) -> bool:
+        self.left -= 1
+        return self.left < 0
+
+
+def without_times(event) -> dict:
+    return {k: v for k, v in json.loads(to_json(event)).items() if k not in TIMES}
+
+
+@pytest.fixture(scope="module")
+def whole():
+    return {name: list(run(spec)) for name, spec in SMALL.items()}
+
+
+def test_every_protocol_of_the_catalogue_is_tried_here():
+    assert {s.protocol for s in SMALL.values()} == set(catalogue.protocols)
+
+
+@EVERY
+class TestEveryRun:
+    def test_numbers_its_events_from_zero_and_ends_finished(self, name, whole):
+        assert [n for n, _ in whole[name]] == list(range(len(whole[name])))
+        assert whole[name][0].event.kind == "started"
+        assert whole[name][-1].event.kind == "finished"
+
+    def test_is_the_same_again_bit_for_bit(self, name, whole):
+        again = list(run(SMALL[name]))
+        assert [without_times(e) for _, e in again] == [without_times(e) for _, e in whole[name]]
+
+    def test_events_survive_json_and_stay_small(self, name, whole):
+        for _, event in whole[name]:
+            assert from_json(to_json(event)) == event
+            assert len(to_json(event)) < LARGEST
+
+    def test_broken_off_anywhere_it_goes_on_to_the_same_weights(self, name, whole, tmp_path):
+        """Asked to stop every few batches, again and again, it still says the same events."""
+        said = {}
+        for attempt in range(400):
+            cancelled = False
+            for number, event in execute(SMALL[name], files=Folder(tmp_path), stop=Stop(23 + attempt % 7)):
+                cancelled = event.kind == "cancelled"
+                if not cancelled:
+                    assert said.setdefault(number, without_times(event)) == without_times(event)
+            if not cancelled:
+                break
+        assert [said[i] for i in sorted(said)] == [without_times(e) for _, e in whole[name]]
+
+    def test_any_prefix_of_its_events_is_a_history(self, name, whole):
+        events = [e for _, e in whole[name]]
+        for i in range(len(events) + 1):
+            history = History.of(events[:i])
+            assert len(history.prunings) <= len(history.events)
+            assert (history.finished is not None) == (i == len(events))
+
+
+@limits(max_examples=8, deadline=None)
+@given(st.integers(1, 120))
+def test_a_run_stopped_at_any_moment_resumes_to_the_same_sha256(tmp_path_factory, n):
+    spec, folder = SMALL["iterative"], Folder(tmp_path_factory.mktemp("run"))
+    for _ in execute(spec, files=folder, stop=Stop(n)):
+        pass
+    *_, last = execute(spec, files=folder)
+    assert last.event.weights_sha256 == reference(spec)
+
+
+def reference(spec, known={}):  # noqa: B006
+    if spec not in known:
+        *_, last = run(spec)
+        known[spec] = last.event.weights_sha256
+    return known[spec]
+
+
+def test_snip_at_95_percent_keeps_exactly_13310_of_266200_weights(whole):
+    final = whole["prune_at_init"][-1].event
+    assert (final.weights_kept, final.weights) == (13_310, 266_200)
+
+
+def test_a_damaged_checkpoint_is_set_aside_and_the_older_one_used(tmp_path):
+    spec, folder = SMALL["prune_at_init"], Folder(tmp_path)
+    for n in (30, 50):
+        for _ in execute(spec, files=folder, stop=Stop(n)):
+            pass
+    newest, older = folder.checkpoint_paths()
+    newest.write_bytes(newest.read_bytes()[:1000])
+    *_, last = execute(spec, files=folder)
+    assert last.event.weights_sha256 == reference(spec)
+    assert newest.with_suffix(".damaged").exists()
+    assert older != newest
+
+
+def test_a_checkpoint_of_another_run_is_not_taken(tmp_path):
+    for _ in execute(SMALL["prune_at_init"], files=Folder(tmp_path), stop=Stop(40)):
+        pass
+    other = SMALL["prune_at_init"].model_copy(update={"seed": 5})
+    first, *_ = execute(other, files=Folder(tmp_path))
+    assert first.event.kind == "started"
+
+
+def test_masks_in_the_file_are_those_of_the_final_weights(tmp_path):
+    events = [e for _, e in run(SMALL["iterative"], folder=tmp_path)]
+    from safetensors import safe_open
+
+    pruned = [e for e in events if e.kind == "pruned"]
+    with safe_open(tmp_path / pruned[-1].file, "numpy") as file:
+        masks = unpacked_masks({n: file.get_tensor(n) for n in file.keys()}, file.metadata()["shapes"])  # noqa: SIM118
+    with safe_open(tmp_path / events[-1].file, "numpy") as file:
+        weights = {n: file.get_tensor(n) for n in masks}
+    assert sum(int(m.sum()) for m in masks.values()) == pruned[-1].kept
+    for name, mask in masks.items():
+        assert not weights[name][~mask.numpy()].any()
+        assert np.count_nonzero(weights[name]) == int(mask.sum())
+
+
+def test_masks_of_later_rounds_lie_inside_the_earlier_ones(tmp_path):
+    from safetensors import safe_open
+
+    before = None
+    for event in (e for _, e in run(SMALL["iterative"], folder=tmp_path) if e.kind == "pruned"):
+        with safe_open(tmp_path / event.file, "numpy") as file:
+            masks = unpacked_masks({n: file.get_tensor(n) for n in file.keys()}, file.metadata()["shapes"])  # noqa: SIM118
+        if before:
+            assert not any(bool((m & ~before[n]).any()) for n, m in masks.items())
+        before = masks
+
+
+def test_a_measurement_never_changes_the_run(whole):
+    plain = SMALL["prune_at_init"]
+    spec = RunSpec(**{**plain.model_dump(), "protocol_options": {"measure": ["latency"]}})
+    events = [e for _, e in run(spec)]
+    values = next(e for e in events if e.kind == "measured").values
+    assert 0 < values["batch_1"]["low"] <= values["batch_1"]["median"] <= values["batch_1"]["high"]
+    assert events[-1].weights_sha256 == whole["prune_at_init"][-1].event.weights_sha256
+
+
+def test_n_rounds_without_training_between_give_the_one_shot_mask_for_magnitude():
+    def layers(rounds):
+        spec = RunSpec(criterion="magnitude", epochs=0, sparsity=0.9, protocol_options={"rounds": rounds})
+        return [e for _, e in run(spec) if e.kind == "pruned"][-1].first_layer
+
+    assert layers(1) == layers(5)
+
+
+def test_keep_weights_each_stores_the_weights_before_every_pruning(tmp_path):
+    for _ in run(RunSpec(criterion="magnitude", protocol="iterative", epochs=1, keep_weights="each"), folder=tmp_path):
+        pass
+    assert len(list(tmp_path.glob("weights-*.safetensors"))) == 5
+
+
+def test_a_loss_that_is_no_number_stops_the_run_in_words():
+    with pytest.raises(RunError, match=r"^Stopped in epoch \d+: the loss is no longer a number\. Try a smaller learning rate than 90\.$"):
+        list(run(RunSpec(lr=90, epochs=3)))
+
+
+def test_a_network_that_stays_at_chance_says_so():
+    events = [e for _, e in run(RunSpec(sparsity=0.9999, epochs=1))]
+    assert events[-1].at_chance
+    assert any(e.kind == "warning" and e.message.startswith("The network stayed at chance: ") for e in events)
+
+
+def test_a_layer_that_lost_everything_is_reported_and_the_run_goes_on():
+    events = [e for _, e in run(RunSpec(criterion="random", sparsity=0.9995, epochs=1))]
+    pruned = next(e for e in events if e.kind == "pruned")
+    assert pruned.collapsed == tuple(layer.name for layer in pruned.layers if layer.kept == 0)
+    assert pruned.collapsed
+    assert events[-1].kind == "finished"
+
+
+def test_data_that_is_neither_here_nor_to_be_had_is_an_error_that_names_files_and_folder(tmp_path, monkeypatch):
+    monkeypatch.setattr("prune_core.engine.dataset.settings", lambda: settings().model_copy(update={"home": tmp_path, "data": tmp_path / "none"}))
+    with pytest.raises(RunError, match=r"Fashion-MNIST is not here and could not be downloaded\. Put train-images-idx3-ubyte\.gz, .* into .*raw"):
+        list(run(RunSpec(dataset="fashion_mnist")))
+
+
+def test_a_device_that_is_not_here_is_an_error_in_words():
+    if torch.cuda.is_available():
+        pytest.skip("there is one")
+    with pytest.raises(RunError, match="device: there is no cuda on this machine"):
+        list(run(RunSpec(device="cuda")))
+
+
+def test_every_kind_of_event_is_known_to_the_type_that_reads_them():
+    with pytest.raises(ValueError, match="union_tag_invalid|does not match any"):
+        EVENT.validate_python({"kind": "unheard_of"})
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")
+@pytest.mark.parametrize("criterion", ["snip", "magnitude", "random"])
+def test_scores_and_masks_on_a_gpu_equal_those_of_the_cpu_outside_ties(criterion):
+    def pruned(device):
+        return next(e for _, e in run(RunSpec(criterion=criterion, epochs=0, device=device)) if e.kind == "pruned")
+
+    cpu, gpu = pruned("cpu"), pruned("cuda")
+    assert gpu.kept == cpu.kept
+    moved = sum(abs(a - b) for a, b in zip(gpu.first_layer.counts, cpu.first_layer.counts, strict=True))
+    assert moved <= 2 * max(1, cpu.kept // 10_000)

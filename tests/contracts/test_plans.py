@@ -1,0 +1,90 @@
+"""What holds for the plan of every protocol; and exact plans of the published ones."""
+
+import subprocess
+import sys
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from prune_core import RunSpec, catalogue, plan
+from prune_core.steps import STEPS, Evaluate, Initialise, Prune, Score, Train
+
+
+def prunings(spec):
+    return [s for s in plan(spec) if isinstance(s, Prune)]
+
+
+@pytest.mark.parametrize("protocol", catalogue.protocols)
+class TestEveryProtocol:
+    @given(sparsity=st.integers(0, 999).map(lambda i: i / 1000), epochs=st.integers(0, 40))
+    def test_starts_with_weights_never_goes_back_and_ends_at_the_asked_sparsity(self, protocol, sparsity, epochs):
+        spec = RunSpec(protocol=protocol, criterion="magnitude", sparsity=sparsity, epochs=epochs)
+        steps = plan(spec)
+        assert isinstance(steps[0], Initialise)
+        amounts = [s.sparsity for s in steps if isinstance(s, Prune)]
+        assert amounts == sorted(amounts)
+        if amounts:
+            assert amounts[-1] == sparsity
+        position = 0.0
+        for step in steps:
+            if isinstance(step, Train):
+                assert step.start == pytest.approx(position)
+                assert step.until > step.start
+                position = step.until
+        if "training" in spec.protocol_entry.uses:
+            assert position == pytest.approx(epochs)
+            assert isinstance(steps[-1], Evaluate)
+
+    def test_is_data_that_survives_json_and_says_itself_in_words(self, protocol):
+        steps = plan(RunSpec(protocol=protocol))
+        assert STEPS.validate_json(STEPS.dump_json(steps)) == steps
+        assert all(step.words for step in steps)
+
+    def test_every_pruning_follows_a_scoring(self, protocol):
+        steps = plan(RunSpec(protocol=protocol))
+        for before, step in zip(steps, steps[1:], strict=False):
+            if isinstance(step, Prune):
+                assert isinstance(before, Score)
+
+
+def test_planning_needs_no_torch():
+    code = "import sys; from prune_core import *; [plan(RunSpec(protocol=p)) for p in catalogue.protocols]; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_snip_prunes_once_before_any_training():
+    steps = plan(RunSpec(dataset="mnist", sparsity=0.95, epochs=20))
+    assert [s.kind for s in steps] == ["initialise", "score", "prune", "train", "evaluate"]
+    assert steps[3].milestones == (10.0, 15.0)
+    assert steps[3].lr == 0.1
+
+
+def test_iterative_trains_half_dense_and_shares_the_rest_among_five_prunings():
+    steps = plan(RunSpec(dataset="mnist", criterion="magnitude", protocol="iterative", sparsity=0.9, epochs=20))
+    training = [(s.start, s.until, s.lr) for s in steps if isinstance(s, Train)]
+    assert training[0] == (0.0, 10.0, 0.1)
+    assert [(a, b) for a, b, _ in training[1:]] == [(10.0, 12.0), (12.0, 14.0), (14.0, 16.0), (16.0, 18.0), (18.0, 20.0)]
+    assert all(lr == pytest.approx(0.01) for _, _, lr in training[1:])
+    left = [1 - s.sparsity for s in steps if isinstance(s, Prune)]
+    assert [b / a for a, b in zip([1.0, *left], left, strict=False)] == pytest.approx([0.1 ** (1 / 5)] * 5)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "wanted"), [("linear", [0.2, 0.4, 0.6, 0.8]), ("cubic", [0.8 * (1 - 0.75**3), 0.8 * (1 - 1 / 8), 0.8 * (1 - 1 / 64), 0.8])]
+)
+def test_schedules_share_the_removal_as_they_say(schedule, wanted):
+    spec = RunSpec(sparsity=0.8, protocol_options={"rounds": 4, "schedule": schedule})
+    assert [s.sparsity for s in prunings(spec)] == pytest.approx(wanted)
+
+
+def test_one_round_is_single_shot_and_scores_of_each_class_are_one_step_each():
+    assert [s.sparsity for s in prunings(RunSpec(protocol_options={"rounds": 1}))] == [0.9]
+    steps = plan(RunSpec(protocol="score", dataset="mnist"))
+    assert [s.options["classes"] for s in steps if isinstance(s, Score)] == [[k] for k in range(10)]
+
+
+def test_training_a_new_draw_after_scoring_is_an_option_of_snip():
+    kinds = [(s.kind, getattr(s, "purpose", "")) for s in plan(RunSpec(criterion_options={"reinit_after": "glorot"}))]
+    assert ("initialise", "reinitialise") in kinds
+    assert kinds.index(("initialise", "reinitialise")) == kinds.index(("prune", "")) + 1

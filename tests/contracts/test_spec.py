@@ -1,0 +1,126 @@
+"""RunSpec: round trips, fingerprints, and refusals in words."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from prune_core import RunSpec, SpecError, catalogue
+from prune_core.streams import seed_of
+
+SPECS = st.builds(
+    lambda **fields: RunSpec(**fields),
+    model=st.sampled_from(["lenet_300_100", "lenet_5", "small_conv"]), dataset=st.sampled_from(sorted(catalogue.datasets)),
+    criterion=st.sampled_from(["snip", "magnitude", "random"]), protocol=st.sampled_from(sorted(catalogue.protocols)),
+    sparsity=st.floats(0, 0.999999), epochs=st.integers(0, 10_000), seed=st.integers(0, 2**63 - 1), lr=st.none() | st.floats(1e-6, 100),
+    allocation=st.none() | st.sampled_from(sorted(catalogue.allocations)), optimizer=st.none() | st.sampled_from(["sgd", "adam"]),
+)  # fmt: skip
+
+
+@given(SPECS)
+def test_a_spec_comes_back_from_json(spec):
+    again = RunSpec.read(spec.model_dump_json())
+    assert again == spec
+    assert again.fingerprint == spec.fingerprint
+
+
+@given(SPECS)
+def test_resolving_twice_changes_nothing_more_and_keeps_the_fingerprint(spec):
+    once = spec.resolved()
+    assert once.resolved() == once
+    assert once.fingerprint == spec.fingerprint
+    assert RunSpec.read(once.model_dump_json()).resolved() == once
+
+
+def test_the_fingerprint_knows_the_seed_and_not_the_device_and_the_group_neither():
+    a, b, c = RunSpec(), RunSpec(seed=1), RunSpec(device="cpu")
+    assert a.fingerprint != b.fingerprint
+    assert a.group == b.group == c.group
+    assert a.fingerprint == c.fingerprint
+
+
+def test_what_the_recipe_would_fill_in_makes_the_same_run_when_said_aloud():
+    said = RunSpec(dataset="mnist", lr=0.1, momentum=0.9, weight_decay=5e-4, batch_size=100, lr_milestones=(0.5, 0.75))
+    assert said.fingerprint == RunSpec(dataset="mnist").fingerprint
+
+
+def test_a_dense_run_is_the_same_whatever_criterion_stands_beside_it():
+    assert RunSpec(protocol="dense", criterion="snip").fingerprint == RunSpec(protocol="dense", criterion="random", sparsity=0.5).fingerprint
+
+
+def test_channels_are_the_granularity_of_a_criterion_that_ranks_nothing_else():
+    spec = RunSpec(model="small_conv", criterion="l2_norm").resolved()
+    assert (spec.granularity, spec.allocation) == ("channel", "per_layer")
+
+
+@pytest.mark.parametrize(
+    ("data", "line"),
+    [
+        ({"criterion": "snipp"}, "criterion: there is no 'snipp'. Did you mean 'snip'? Choices: l2_norm, magnitude, random, snip."),
+        ({"sparsity": 1.5}, "sparsity: must be at least 0 and below 1, got 1.5."),
+        ({"sparsity": 1.0}, "sparsity: must be at least 0 and below 1, got 1.0."),
+        ({"sparsity": "nan"}, "sparsity: must be at least 0 and below 1, got 'nan'."),
+        ({"sparsity": float("inf")}, "sparsity: must be at least 0 and below 1, got inf."),
+        ({"sparsity": True}, "sparsity: must be at least 0 and below 1, got True."),
+        ({"epochs": -1}, "epochs: must be at least 0, got -1."),
+        ({"epochs": 2.5}, "epochs: must be a whole number, got 2.5."),
+        ({"seed": 2**70}, "seed: must be below 9223372036854775808, got 1180591620717411303424."),
+        ({"lr": float("nan")}, "lr: must be a finite number, got nan."),
+        ({"lr_milestones": [0.75, 0.5]}, "lr_milestones: must be rising fractions between 0 and 1, got [0.75, 0.5]."),
+        ({"criterion_options.n_exampels": 3}, "criterion_options.n_exampels: there is no such field. Did you mean 'n_examples'?"),
+        ({"criterion_options": {"n_examples": 0}}, "criterion_options.n_examples: must be at least 1, got 0."),
+        ({"criterion_options.labels": "wrong"}, "criterion_options.labels: there is no 'wrong'. Choices: shuffled, true."),
+        ({"criterion_options.classes": [12]}, "criterion_options.classes: digits has classes 0 to 9, got 12."),
+        ({"criterion": "l2_norm"}, "model: lenet_300_100 has no channels to prune. Models that have: small_conv."),
+        ({"model": "small_conv", "granularity": "channel"}, "granularity: snip ranks weights, got 'channel'."),
+        ({"criterion": None}, "criterion: prune_at_init needs one. Choices: l2_norm, magnitude, random, snip."),
+        ({"device": "tpu"}, "device: there is no 'tpu'. Choices: auto, cpu, cuda, cuda:0 and so on."),
+        ({"augment": True}, "augment: digits has no augmentation. Choices: false."),
+        ("{bad", "spec: is not valid JSON: Expecting property name enclosed in double quotes: line 1 column 2 (char 1)."),
+        ("[" * 100_000, "spec: is not valid JSON"),
+        ("[1]", "spec: must be an object of fields and values, got [1]."),
+        ("x" * 10_000_000, "spec: is too long: 10,000,000 characters, at most 1,000,000 are read."),
+        ({"model": "__import__('os')"}, "model: there is no '__import__('os')'. Choices:"),
+        ({"criterion": "prune_core.criteria.snip:score"}, "criterion: there is no 'prune_core.criteria.snip:score'."),
+    ],
+    ids=lambda v: next(iter(v)) if isinstance(v, dict) else v[:30],
+)  # fmt: skip
+def test_a_bad_value_is_one_line_that_names_field_value_and_choices(data, line):
+    with pytest.raises(SpecError) as caught:
+        RunSpec.read(data)
+    assert len(caught.value.problems) == 1
+    assert str(caught.value).startswith(line)
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 400
+
+
+def test_a_misspelt_field_names_the_nearest_and_all_others():
+    with pytest.raises(SpecError, match=r"^eopchs: there is no such field\. Did you mean 'epochs'\? Choices: allocation, "):
+        RunSpec.read({"eopchs": 3})
+
+
+def test_several_problems_are_told_at_once():
+    with pytest.raises(SpecError) as caught:
+        RunSpec.read({"criterion": "x", "epochs": -1, "protocol_options": {"rounds": 0}})
+    assert [p.field for p in caught.value.problems] == ["criterion", "epochs", "protocol_options.rounds"]
+
+
+@given(st.recursive(st.none() | st.booleans() | st.floats() | st.text() | st.integers(), lambda s: st.lists(s) | st.dictionaries(st.text(), s), max_leaves=8))
+def test_rubbish_is_refused_in_words_and_never_crashes(rubbish):
+    if rubbish == {}:
+        return
+    with pytest.raises(SpecError):
+        RunSpec.read(json.dumps(rubbish))
+
+
+@pytest.mark.parametrize("field", [f for f in RunSpec.model_fields if not f.endswith("_options")])
+def test_every_field_has_a_help_text(field):
+    assert RunSpec.model_fields[field].description
+
+
+def test_streams_of_different_purposes_and_indices_differ_and_are_fixed_for_ever():
+    seeds = {seed_of(s, p, i) for s in range(3) for p in ("initialise", "order", "ties") for i in (None, 0, 1)}
+    assert len(seeds) == 27
+    assert seed_of(0, "ties") == 0x39E4EBF1375B600D
+    assert all(0 <= s < 2**63 for s in seeds)
