@@ -1,0 +1,5 @@
+"""The service behind the pages: a supervisor process that hands queued runs to workers. Importing it imports no torch."""
+
+from .starting import ensure_supervisor, submit
+
+__all__ = ["ensure_supervisor", "submit"]

@@ -26,7 +26,7 @@ class Attempt:
     def begin(self, host: str, pid: int, born: str) -> None:
         """Say which process this is, and clear away what earlier attempts left half written."""
         with self.writing() as connection:
-            connection.execute(update(ATTEMPTS).where(self.mine).values(host=host, pid=pid, born=born))
+            connection.execute(update(ATTEMPTS).where(self.mine).values(host=host, pid=pid, born=born, heartbeat=now()))
         self.files.tidy()
 
     def append(self, numbered: Numbered) -> None:

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from sqlalchemy import Connection, delete, insert, select, update
 
-from .tables import LEASE
+from .tables import LEASE, RUNS
 
 if TYPE_CHECKING:
     from .store import Store
@@ -57,7 +57,21 @@ def renewed(connection: Connection, held: Lease) -> None:
         raise LeaseLost("Another supervisor has taken over this store.")
 
 
-def release(store: "Store", held: Lease) -> None:
+def release_if_idle(store: "Store", held: Lease) -> bool:
+    """Give the lease back, provided that no run waits or goes on. One transaction: a run that is queued later finds no lease."""
+    with store.database.writing() as connection:
+        renewed(connection, held)
+        if connection.execute(select(RUNS.c.id).where(RUNS.c.state.in_(("queued", "running"))).limit(1)).first():
+            return False
+        release(connection, held)
+        return True
+
+
+def give_back(store: "Store", held: Lease) -> None:
     """Give the lease back, if it is still held."""
     with store.database.writing() as connection:
-        connection.execute(delete(LEASE).where(LEASE.c.name == NAME, LEASE.c.owner == held.owner))
+        release(connection, held)
+
+
+def release(connection: Connection, held: Lease) -> None:
+    connection.execute(delete(LEASE).where(LEASE.c.name == NAME, LEASE.c.owner == held.owner))

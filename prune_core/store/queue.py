@@ -60,6 +60,13 @@ def claim(store: "Store", lease: Lease, threads: int) -> Claim | None:
             return None
 
 
+def register(store: "Store", run_id: str, attempt: int, host: str, pid: int, born: str) -> None:
+    """Note which process carries out an attempt, so that another supervisor finds it."""
+    with store.database.writing() as connection:
+        mine = (ATTEMPTS.c.run == run_id) & (ATTEMPTS.c.number == attempt)
+        connection.execute(update(ATTEMPTS).where(mine).values(host=host, pid=pid, born=born))
+
+
 def under_way(store: "Store") -> tuple[int, list[Running]]:
     """How many runs are queued, and those that are running."""
     query = (

@@ -46,8 +46,8 @@ LOG_TAIL = 64 * 1024
 class Store:
     """Runs of one home folder. Safe to share among threads; any number of processes may have it open."""
 
-    def __init__(self, home: Path, database: Database) -> None:
-        self.home, self.database = home, database
+    def __init__(self, home: Path, database: Database, url: str | None = None) -> None:
+        self.home, self.database, self.url = home, database, url
 
     @classmethod
     def open(cls, home: Path | None = None, url: str | None = None, *, patience: float = PATIENCE) -> Self:
@@ -61,8 +61,7 @@ class Store:
         url = url or settings().database_url
         if url is None:
             make_private(home / "espalier.db")
-            url = f"sqlite:///{home / 'espalier.db'}"
-        store = cls(home, Database(url, patience))
+        store = cls(home, Database(url or f"sqlite:///{home / 'espalier.db'}", patience), url)
         with store.database.opening(), store.database.writing() as connection:
             if upgrade(connection):
                 bundles.load_examples(store, connection)

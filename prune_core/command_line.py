@@ -1,0 +1,252 @@
+"""The commands. Every one of them starts without torch; only `run` and `doctor` import it, when they are called."""
+
+import json
+import logging
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any, BinaryIO, TypeVar
+
+import click
+
+from . import catalogue
+from .events import Finished, Numbered, Progress
+from .planning import plan
+from .settings import settings
+from .spec import LONGEST_JSON, RunSpec
+from .steps import percent
+from .store import Run, Store
+from .wording import Problem, SpecError, shown
+
+F = TypeVar("F", bound=Callable[..., Any])
+RUN = click.argument("run")
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
+def commands() -> None:
+    """Espalier: explore how neural networks can be pruned."""
+
+
+def describes_a_run(function: F) -> F:
+    """The options that `run` and `submit` have in common."""
+    function = click.option("--spec", "file", type=click.File("rb"), help="A spec as JSON, '-' for standard input; --set goes over it.")(
+        function
+    )
+    return click.option(
+        "--set", "settings_given", multiple=True, metavar="FIELD=VALUE", help="A field of the spec, repeatable; options as criterion_options.n_examples=10."
+    )(function)  # fmt: skip
+
+
+def spec_from(file: BinaryIO | None, given: Sequence[str]) -> RunSpec:
+    """The spec of a JSON file with single fields put over it. Raises SpecError, a line a problem."""
+    data: dict[str, Any] = {}
+    if file is not None:
+        text = file.read(LONGEST_JSON + 1)
+        if not given or len(text) > LONGEST_JSON:
+            return RunSpec.read(text)
+        try:
+            data = json.loads(text)
+        except (ValueError, RecursionError):
+            return RunSpec.read(text)
+        if not isinstance(data, dict):
+            return RunSpec.read(text)
+    for setting in given:
+        field, equals, value = setting.partition("=")
+        if not equals or not field.strip():
+            raise SpecError([Problem("--set", f"must be field=value, got {shown(setting)}.")])
+        data[field.strip()] = value_of(value)
+    return RunSpec.read(data)
+
+
+def value_of(text: str) -> Any:
+    """JSON where it is JSON, else the text itself."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+
+
+@commands.command()
+@describes_a_run
+@click.option("--json", "as_json", is_flag=True, help="One JSON object an event and line; the default where the output is no terminal.")
+def run(file: BinaryIO | None, settings_given: Sequence[str], as_json: bool) -> int:
+    """Carry out a run here and now. Nothing is stored."""
+    spec = spec_from(file, settings_given)
+    os.environ.setdefault("OMP_NUM_THREADS", str(settings().threads))
+    from .engine.errors import RunError
+    from .engine.execute import execute
+
+    try:
+        if as_json or not sys.stdout.isatty():
+            for numbered in execute(spec, threads=settings().threads):
+                click.echo(numbered.json())
+        else:
+            watch(spec, lambda report: execute(spec, threads=settings().threads, report=report))
+    except (RunError, MemoryError) as error:
+        click.echo(" ".join(str(error).split()) or "There was not enough memory.", err=True)
+        return 1
+    return 0
+
+
+def watch(spec: RunSpec, begin: Callable[[Callable[[Progress], None]], Iterable[Numbered]]) -> None:
+    """A bar with the time left while the run goes, then what it came to."""
+    click.echo(spec.title)
+    with click.progressbar(length=1, file=sys.stderr, item_show_func=lambda text: text) as bar:
+
+        def report(progress: Progress) -> None:
+            bar.length = progress.total
+            bar.update(progress.done - bar.pos, progress.doing)
+
+        events = [event for _, event in begin(report)]
+        bar.update((bar.length or 1) - bar.pos, "")
+    for end in events:
+        if isinstance(end, Finished):
+            click.echo("\n".join(words_of(end)))
+
+
+def words_of(end: Finished) -> list[str]:
+    accuracy = [f"Test accuracy    {100 * end.test.accuracy:.2f} % ({end.test.n:,} images)"] if end.test else []
+    return [
+        *accuracy, f"Weights kept     {end.weights_kept:,} of {end.weights:,}",
+        f"Took             {duration(end.seconds)}", f"weights_sha256   {end.weights_sha256}",
+    ]  # fmt: skip
+
+
+@commands.command()
+@describes_a_run
+@click.option("--name", help="A name for it, up to 80 characters.")
+@click.option("--notes", default="", help="Notes, up to 2,000 characters.")
+@click.option("--wait", is_flag=True, help="Stay until it is over; exit status 1 if it didn't finish.")
+def submit(file: BinaryIO | None, settings_given: Sequence[str], name: str | None, notes: str, wait: bool) -> int:
+    """Queue a run and print its id. It goes on when this command, or the page, is closed."""
+    from . import service
+
+    store = Store.open()
+    queued = service.submit(store, spec_from(file, settings_given), name, notes)
+    click.echo(queued.id)
+    while wait and queued.state in ("queued", "running"):
+        time.sleep(0.2)
+        service.ensure_supervisor(store)
+        queued = store.run(queued.id)
+    if wait and queued.state != "finished":
+        click.echo(queued.message or f"The run was {queued.state}.", err=True)
+        return 1
+    return 0
+
+
+LISTS = {"criteria": catalogue.criteria, "models": catalogue.models, "datasets": catalogue.datasets, "protocols": catalogue.protocols}
+
+
+@commands.command("list")
+@click.argument("what", type=click.Choice([*LISTS, "runs"]))
+def list_(what: str) -> None:
+    """What there is to choose from, or the runs of the store."""
+    if what == "runs":
+        table(("id", "state", "run", "test accuracy"), [(r.id, r.state, r.title, accuracy_of(r)) for r in Store.open().runs()])
+    else:
+        table(("name", "title", "what it is"), [(entry.name, entry.title, entry.summary) for entry in LISTS[what].values()])
+
+
+@commands.command()
+@RUN
+@click.option("--json", "as_json", is_flag=True, help="Everything that is known of it as one JSON object.")
+def show(run: str, as_json: bool) -> None:
+    """One run of the store: what it is, how it stands, what it came to."""
+    store = Store.open()
+    found = store.run(run)
+    if as_json:
+        known = {**found._asdict(), "spec": found.spec.model_dump(mode="json"), "progress": found.progress and found.progress._asdict()}
+        known |= {"summary": found.summary and found.summary._asdict(), "files": [file._asdict() for file in store.files(run)]}
+        known |= {"attempts": [attempt._asdict() for attempt in store.attempts(run)]}
+        known |= {"events": [json.loads(numbered.json()) for numbered in store.events(run)]}
+        click.echo(json.dumps(known, default=str, indent=1))
+        return
+    history = store.history(run)
+    facts = [("run", found.title), ("id", found.id), ("state", state_of(found)), ("created", f"{found.created:%Y-%m-%d %H:%M} UTC")]
+    facts += [("notes", found.notes)] if found.notes else []
+    facts += [("plan", step.words) if i == 0 else ("", step.words) for i, step in enumerate(plan(found.spec))]
+    facts += [("warning", message) for message in history.warnings]
+    if history.weights_kept is not None:
+        facts += [("weights kept", f"{history.weights_kept:,} of {history.weights:,}")]
+    if found.summary:
+        facts += [("test accuracy", accuracy_of(found)), ("took", duration(found.summary.seconds))]
+    facts += [("file", f"{store.path(run, file.name)}") for file in store.files(run)]
+    for word, text in facts:
+        click.echo(f"{word:<14} {plain(text)}")
+
+
+@commands.command("export")
+@click.argument("runs", nargs=-1, required=True)
+@click.option("--to", "target", type=click.Path(dir_okay=False, path_type=Path), default=Path("espalier-runs.zip"), show_default=True)
+def export(runs: Sequence[str], target: Path) -> None:
+    """Write finished runs, with events and files, into one zip."""
+    Store.open().export_runs(runs, target)
+    click.echo(target)
+
+
+@commands.command("import")
+@click.argument("bundle", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+def import_(bundle: Path) -> None:
+    """Take in the runs of a zip made by `export`. Runs that are already here are left alone."""
+    for run in Store.open().import_runs(bundle):
+        click.echo(run.id)
+
+
+@commands.command()
+@click.option("--idle", default=600.0, show_default=True, type=click.FloatRange(min=0.1), help="End after so many seconds without a run.")
+def supervise(idle: float) -> None:
+    """Carry out queued runs until there are none. The pages and `submit` start this by themselves."""
+    from .service import processes
+    from .service.executor import LocalExecutor
+    from .service.supervisor import Supervisor
+
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    supervisor = Supervisor(Store.open(), LocalExecutor, processes.slots(), processes.threads(), idle)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: supervisor.stop.set())
+    supervisor.run()
+    logging.shutdown()
+    # multiprocessing would wait for the runs at the interpreter's end; they go on by themselves.
+    os._exit(0)
+
+
+@commands.command()
+def doctor() -> int:
+    """What works here, and what to do about what does not."""
+    from .doctor import examine
+
+    return examine()
+
+
+def state_of(run: Run) -> str:
+    if run.state == "running" and run.progress:
+        p = run.progress
+        return f"running: {p.doing}, {percent(p.done / max(p.total, 1))}"
+    return f"{run.state}: {run.message}" if run.message else run.state
+
+
+def accuracy_of(run: Run) -> str:
+    accuracy = run.summary and run.summary.test_accuracy
+    return "" if accuracy is None else f"{100 * accuracy:.2f} %"
+
+
+def duration(seconds: float) -> str:
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"{minutes} min {rest} s"
+
+
+def table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+    lines = [head, *(tuple(map(plain, row)) for row in rows)]
+    widths = [max(len(line[i]) for line in lines) for i in range(len(head))]
+    for line in lines:
+        click.echo("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+
+
+def plain(text: str) -> str:
+    """Without anything that a terminal would act on: names and notes are other people's text."""
+    return "".join(c if c.isprintable() else " " for c in text)

@@ -1,0 +1,131 @@
+"""A worker: the process that carries out one attempt at one run. torch is imported here, and nowhere above."""
+
+import logging
+import os
+import signal
+import sys
+from pathlib import Path
+from threading import Event, Thread
+from typing import NamedTuple
+
+from ..events import Cancelled, Progress
+from ..store import Attempt, AttemptOver, Store, StoreError
+from ..store.queue import requeue
+from . import processes
+
+PATIENCE = 60.0
+PROGRESS_SECONDS = 0.25
+BEATS = 4
+
+log = logging.getLogger(__name__)
+
+
+class Job(NamedTuple):
+    """What a worker is told: which attempt at which run of which store, with how many threads, on which GPU (None: as the spec says)."""
+
+    home: Path
+    url: str | None
+    run_id: str
+    attempt: int
+    threads: int
+    device: str
+    gpu: str | None = None
+
+
+def work(job: Job) -> None:
+    """Carry out the job. Ends with status 0 unless the store can't be written; everything else is in the store by then."""
+    stopping = Event()
+    signal.signal(signal.SIGTERM, lambda *_: stopping.set())
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if hasattr(os, "setsid"):
+        os.setsid()
+    if job.gpu is not None:
+        os.environ["CUDA_VISIBLE_DEVICES"] = job.gpu
+    store = Store.open(job.home, job.url, patience=PATIENCE)
+    write_to(store.log_path(job.run_id))
+    log.info("Attempt %d begins in process %d.", job.attempt, os.getpid())
+    attempt = store.attempt(job.run_id, job.attempt)
+    try:
+        attempt.begin(*processes.me())
+        pulse = Pulse(attempt, stopping)
+        pulse.start()
+        try:
+            carry_out(store, attempt, job, stopping, pulse)
+        finally:
+            pulse.end()
+    except AttemptOver as over:
+        log.info("%s", over)
+    except StoreError:
+        log.exception("The store can't be written; the supervisor decides what happens.")
+        sys.exit(1)
+    log.info("Attempt %d ends.", job.attempt)
+
+
+def carry_out(store: Store, attempt: Attempt, job: Job, stopping: Event, pulse: "Pulse") -> None:
+    """Append every event as it comes. What stops the run becomes its last event, in words; the traceback goes to the log."""
+    from ..engine.errors import RunError
+    from ..engine.execute import execute
+
+    spec = store.run(job.run_id).spec
+    try:
+        for numbered in execute(spec, files=attempt.files, threads=job.threads, stop=stopping.is_set, report=pulse.report):
+            if isinstance(numbered.event, Cancelled) and not store.run(job.run_id).cancel_requested:
+                requeue(store, job.run_id, job.attempt, "its worker was asked to end")
+                return
+            attempt.append(numbered)
+    except (AttemptOver, StoreError):
+        raise
+    except RunError as error:
+        log.info("Failed: %s", error, exc_info=True)
+        attempt.fail(str(error))
+    except MemoryError:
+        log.exception("Out of memory.")
+        attempt.fail("There was not enough memory. Try a smaller batch size, or fewer runs at the same time.")
+    except Exception as error:
+        log.exception("An error that nobody expected.")
+        attempt.fail(f"Stopped by an error that should not happen ({type(error).__name__}). The log has the details.")
+
+
+class Pulse(Thread):
+    """Writes how far the run is, a few times a second, and that its worker lives; the training loop never waits for either."""
+
+    def __init__(self, attempt: Attempt, stopping: Event) -> None:
+        super().__init__(daemon=True)
+        self.attempt, self.stopping, self.ended = attempt, stopping, Event()
+        self.latest: Progress | None = None
+
+    def report(self, progress: Progress) -> None:
+        self.latest = progress
+
+    def end(self) -> None:
+        self.ended.set()
+        self.join(timeout=PATIENCE)
+
+    def run(self) -> None:
+        written, beats = None, 0
+        while not self.ended.wait(PROGRESS_SECONDS):
+            beats += 1
+            try:
+                if self.latest != written:
+                    written = self.latest
+                    if written is not None:
+                        self.attempt.progress(written)
+                if beats % BEATS == 0 and self.attempt.beat():
+                    self.stopping.set()
+            except AttemptOver:
+                self.stopping.set()
+                return
+            except StoreError as error:
+                log.warning("%s", error)
+
+
+def write_to(path: Path) -> None:
+    """From now on everything that this process and its libraries print goes to the end of the file."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    descriptor = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os.dup2(descriptor, 1)
+    os.dup2(descriptor, 2)
+    os.close(descriptor)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr, force=True)
