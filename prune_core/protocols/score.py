@@ -6,6 +6,8 @@ from .. import catalogue
 from ..spec import RunSpec
 from ..steps import Initialise, Score, Step
 
+FIRST_ROUND = 1  # the images that the first pruning of a run with this seed would look at: the picture is of its mask
+
 
 def plan(spec: RunSpec) -> list[Step]:
     """For every initialisation: draw the weights, then one scoring for each criterion, class and number of images. Nothing is removed."""
@@ -23,7 +25,7 @@ def plan(spec: RunSpec) -> list[Step]:
                     steps.append(
                         Score(
                             criterion=name, options=entry.options(**asked).model_dump(mode="json"), granularity=granularity,
-                            sparsities=options.sparsities,
+                            round=FIRST_ROUND, sparsities=options.sparsities,
                         )
                     )  # fmt: skip
     return steps

@@ -40,12 +40,9 @@ def test_kept_counts_per_pixel_add_up_to_the_first_layer_and_are_nested(mnist, t
     assert totals[scored.sparsities.index(0.95)] == 13_310
 
 
-def test_the_grid_of_a_scoring_run_is_the_mask_of_a_pruning_run(mnist, tmp_path):
+def test_a_scoring_run_shows_exactly_the_mask_that_a_pruning_run_gets(mnist, tmp_path):
     spec = RunSpec(protocol="score", dataset="mnist", protocol_options={"classes": "all"})
     scored = next(e for _, e in run(spec, folder=tmp_path) if e.kind == "scored")
     pruned = next(e for _, e in run(RunSpec(dataset="mnist", sparsity=0.95, epochs=0)) if e.kind == "pruned")
-    index = scored.sparsities.index(0.95)
-    looked, cut = load_file(tmp_path / scored.file)["pixels"][index], np.array(pruned.first_layer.counts)
-    # the pruning is round 1 and the look round 0: other images, the same kind of picture
-    assert looked.sum() == scored.kept[index][0]
-    assert np.corrcoef(looked, cut)[0, 1] > 0.8
+    looked = load_file(tmp_path / scored.file)["pixels"][scored.sparsities.index(0.95)]
+    assert looked.tolist() == list(pruned.first_layer.counts)
