@@ -12,7 +12,7 @@ from typing import Any
 import plotly.graph_objects as go
 import streamlit as st
 
-from prune_core.charts.theme import Theme
+from prune_core.charts.theme import SEQUENTIAL, Theme
 
 from .plot import ASSETS, plot
 
@@ -26,6 +26,7 @@ FILES = st.components.v2.component(
     isolate_styles=False,
 )
 LONGEST_TABLE = 2000
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def show(
@@ -33,19 +34,23 @@ def show(
 ) -> None:
     """A Plotly figure with everything beneath it.
 
-    draw: theme -> figure. key: unique on the page. label: for screen readers ("Validation accuracy over epochs"). sentence: the caption, plain text.
-    table: column -> values, the same numbers as the picture. name: file name without ending. note: a smaller line (data, seeds, conventions).
-    revision: zoom is kept while it stays the same.
+    draw: theme -> figure. key: unique on the page. label: for screen readers ("Validation accuracy over epochs").
+    sentence: the caption, plain text. table: column -> values, the same numbers as the picture. name: file name without ending.
+    note: a smaller line (data, seeds, conventions). revision: zoom is kept while it stays the same, the run's id say.
     """
     plot(draw, key=key, label=label, revision=revision)
     beneath(key=key, sentence=sentence, table=table, name=name, note=note)
 
 
-def beneath(*, key: str, sentence: str, table: Table, name: str, note: str = "") -> None:
-    """Caption, note and "Table and files" of a picture that stands above. `key`: the picture's."""
+def beneath(*, key: str, sentence: str, table: Table, name: str, note: str = "", scale: tuple[str, str, str] | None = None) -> None:
+    """Caption, note and "Table and files" of a picture that stands above.
+
+    key: the picture's. scale: of masks, as (dark end, bright end, what is counted), in front of the note.
+    """
     caption(sentence)
+    ramp = "" if scale is None else scale_html(*scale)
     with st.container(horizontal=True, vertical_alignment="center", key=f"{key}-foot"):
-        st.html(f'<p class="espalier-note">{text(note)}</p>', width="stretch")
+        st.html(f'{ramp}<p class="espalier-note">{text(note)}</p>', width="stretch")
         files(key=key, table=table, name=name)
 
 
@@ -54,26 +59,29 @@ def caption(sentence: str) -> None:
     st.html(f'<p class="espalier-caption">{text(sentence)}</p>')
 
 
+def scale_html(low: str, high: str, tail: str) -> str:
+    """The scale of masks as HTML: `low` at its dark end, `high` at its bright end, `tail` says what is counted."""
+    return (
+        f'<p class="espalier-scale"><span>{text(low)}</span><i style="background:linear-gradient(to right,{",".join(SEQUENTIAL)})"></i>'
+        f"<span>{text(high)}</span><span>{text(tail)}</span></p>"
+    )
+
+
 def files(*, key: str, table: Table, name: str) -> None:
     """The "Table and files" button: table twin, CSV, PNG, SVG."""
     rows = max(map(len, table.values()), default=0)
     with st.popover("Table and files", type="tertiary", icon=":material/download:", key=f"{key}-files"):
         st.dataframe(
-            {column: list(values[:LONGEST_TABLE]) for column, values in table.items()}, hide_index=True, height=min(320, 37 + 35 * max(1, rows)),
-            key=f"{key}-table", alt=f"The numbers of the picture, {rows:,} rows",
+            {column: list(values[:LONGEST_TABLE]) for column, values in table.items()},
+            hide_index=True, height=min(320, 37 + 35 * max(1, rows)), key=f"{key}-table", alt=f"The numbers of the picture, {rows:,} rows",
         )  # fmt: skip
         if rows > LONGEST_TABLE:
             st.caption(f"The first {LONGEST_TABLE:,} of {rows:,} rows; the CSV file has them all.")
         with st.container(horizontal=True, vertical_alignment="center", key=f"{key}-downloads"):
             st.download_button(
-                "CSV",
-                data=lambda: to_csv(table),
-                file_name=f"{name}.csv",
-                mime="text/csv",
-                on_click="ignore",
-                key=f"{key}-csv",
+                "CSV", data=lambda: to_csv(table), file_name=f"{name}.csv", mime="text/csv", on_click="ignore", key=f"{key}-csv",
                 help="The table as a file.",
-            )
+            )  # fmt: skip
             FILES(key=f"{key}-pictures", data={"key": key, "name": name}, width="content")
 
 
@@ -87,9 +95,9 @@ def to_csv(table: Table) -> str:
 
 
 def harmless(value: Any) -> Any:
-    return f"'{value}" if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")) else value
+    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
 
 
 def text(words: str) -> str:
     """Plain text for st.html: escaped, and a number stays on one line with its unit."""
-    return html.escape(words).replace(" %", "\N{NO-BREAK SPACE}%")
+    return html.escape(words).replace(" %", "&nbsp;%")

@@ -15,6 +15,7 @@ from prune_core.charts.first_layer import FirstLayerMask, tiled
 from prune_core.charts.saliency import Grid
 from prune_core.charts.theme import SEQUENTIAL, colours
 
+from .figure import scale_html, text
 from .plot import ASSETS
 
 VIEWER = st.components.v2.component(
@@ -27,10 +28,11 @@ VIEWER = st.components.v2.component(
 
 
 class Picture(NamedTuple):
-    """One mask to show: kept counts of shape (height, width), and what it is in words."""
+    """One mask to show: kept counts of shape (height, width), what it is in words, and a label to stand under it."""
 
     counts: np.ndarray
     alt: str
+    label: str = ""
 
 
 def data_uri(counts: np.ndarray, largest: float) -> str:
@@ -41,24 +43,14 @@ def data_uri(counts: np.ndarray, largest: float) -> str:
     return "data:image/png;base64," + base64.b64encode(out.getvalue()).decode()
 
 
-def grid(pictures: Sequence[Picture], *, key: str, largest: float, across: int) -> None:
-    """Masks side by side, `across` in a row, all on the scale from 0 to `largest`. `key`: what `figure.beneath` is told."""
+def grid(pictures: Sequence[Picture], *, key: str, largest: float | None, across: int) -> None:
+    """Masks side by side, `across` in a row, on the scale from 0 to `largest`, or each to its own largest count. `key`: what `figure.beneath` is told."""
     cells = "".join(
-        f'<figure><img src="{data_uri(p.counts, largest)}" alt="{html.escape(p.alt)}" title="{html.escape(p.alt)}"></figure>'
+        f'<figure><img src="{data_uri(p.counts, largest or p.counts.max())}" alt="{html.escape(p.alt)}" title="{html.escape(p.alt)}">'
+        f"{f'<figcaption>{text(p.label)}</figcaption>' if p.label else ''}</figure>"
         for p in pictures
     )
-    st.html(
-        f'<div class="espalier-masks" data-picture="{html.escape(key)}" style="grid-template-columns:repeat({across},minmax(0,1fr))">{cells}</div>'
-    )
-
-
-def scale(low: str, high: str, tail: str = "") -> None:
-    """The scale of masks: 0 at its dark end, `high` at its bright end, and what that counts."""
-    ramp = ",".join(SEQUENTIAL)
-    st.html(
-        f'<p class="espalier-scale">{html.escape(low)}<i style="background:linear-gradient(to right,{ramp})"></i>'
-        f"{html.escape(high).replace(' ', '&nbsp;')} <span>{html.escape(tail)}</span></p>"
-    )
+    st.html(f'<div class="espalier-masks" data-picture="{html.escape(key)}" style="--across:{across}">{cells}</div>')
 
 
 def first_layer(numbers: FirstLayerMask, *, key: str) -> None:

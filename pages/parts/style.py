@@ -1,36 +1,37 @@
-"""The page-wide style: a few rules that the theme's settings cannot say. `apply()` once in the shell, before the page runs."""
+"""The page-wide style: a few rules that the theme's settings can't say. `apply()` once in the shell, before the page runs."""
 
 import html
 
 import streamlit as st
 
-from prune_core.charts.theme import DARK, LIGHT, Theme
+from prune_core.charts.theme import DARK, LIGHT
 
 from .plot import ASSETS
 
 PAGE = (ASSETS / "page.css").read_text()
+MARKDOWN = frozenset(r"\`*_{}[]()#+!|<>~$:^")
+COLOURS = {
+    "soft": (LIGHT.soft, DARK.soft),
+    "before": (LIGHT.before, DARK.before),
+    "leaf": (LIGHT.leaf, DARK.leaf),
+    "line": (LIGHT.line, DARK.line),
+    "on-leaf": ("#FFFFFF", DARK.paper),
+    "ring": ("transparent", "rgba(255, 255, 255, 0.09)"),
+}
 
 
 def apply() -> None:
-    """Put our rules into the page, with the colours of the theme that the visitor sees."""
-    theme = current()
-    st.html(f"<style>{variables(theme)}\n{PAGE}</style>")
-
-
-def current() -> Theme:
-    """The theme that the visitor's browser shows."""
-    return DARK if st.context.theme.type == "dark" else LIGHT
-
-
-def variables(theme: Theme) -> str:
-    values = {
-        "soft": theme.soft, "before": theme.before, "leaf": theme.leaf, "line": theme.line,
-        "on-leaf": "#151811" if theme.dark else "#FFFFFF", "ring": "rgba(255,255,255,.09)" if theme.dark else "transparent",
-    }  # fmt: skip
-    return ":root {" + " ".join(f"--espalier-{name}: {value};" for name, value in values.items()) + "}"
+    """Put our rules into the page. Their colours follow the visitor's theme, also when it is switched."""
+    variables = " ".join(f"--espalier-{name}: light-dark({light}, {dark});" for name, (light, dark) in COLOURS.items())
+    st.html(f"<style>body {{ {variables} }}\n{PAGE}</style>")
 
 
 def head(question: str, lead: str) -> None:
     """The top of a page: its question as the title and one grey line beneath."""
     st.title(question, anchor=False)
     st.html(f'<p class="espalier-lead">{html.escape(lead)}</p>')
+
+
+def plain(text: str) -> str:
+    """Text that Markdown leaves alone: for labels of buttons and links, and for boxes, that hold what a person wrote."""
+    return "".join(f"\\{c}" if c in MARKDOWN else c for c in text)

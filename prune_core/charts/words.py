@@ -48,3 +48,13 @@ def listed(words: Sequence[str]) -> str:
 
 def capital(text: str) -> str:
     return text[:1].upper() + text[1:]
+
+
+def duration(seconds: float) -> str:
+    """A time as people say it: 0.4 -> "under 1 s", 42 -> "42 s", 130 -> "2 min", 4000 -> "1 h 7 min"."""
+    if seconds < 1:
+        return "under 1 s"
+    if seconds < 99.5:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60} min"
