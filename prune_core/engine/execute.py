@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from ..catalogue import criteria
 from ..criteria.types import Scores
 from ..data.types import DataError
 from ..events import Cancelled, Epoch, Evaluated, Event, Finished, Measured, Numbered, Progress, Pruned, Quality, Scored, Started, Warned
@@ -148,8 +149,10 @@ class Execution:
         name = f"scores-{self.number:04d}.safetensors"
         if looking is None:
             self.scores, self.criterion = scores, step
-            self.files.save(name, {n: s.float().cpu().numpy() for n, s in scores.items()}, {})
-            yield Scored(**common, file=name)
+            worth_keeping = "data" in criteria[step.criterion].needs  # others are plain functions of the weights
+            if worth_keeping:
+                self.files.save(name, {n: s.float().cpu().numpy() for n, s in scores.items()}, {})
+            yield Scored(**common, file=name if worth_keeping else None)
             return
         layout = first_layer_form(self.spec.model_entry.layers[0], self.spec.model_entry.input_shape)
         tensors: dict[str, Any] = {"mean_image": mean_image(self.data, tuple(step.options.get("classes", ())))}
