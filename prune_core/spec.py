@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, ValidationErr
 
 from . import catalogue
 from .catalogue import Criterion, DataSet, Entry, Model, Options, Protocol
-from .steps import Granularity
+from .steps import Granularity, percent
 from .wording import Problem, SpecError, problems_of, refuse, shown, unknown
 
 TABLES: Mapping[str, Mapping[str, Entry]] = {
@@ -263,13 +263,12 @@ class RunSpec(BaseModel):
     @property
     def method(self) -> str:
         """What is done to the network, in words: "Magnitude, in steps to 97 %"."""
-        from .steps import percent
-
         entry = self.criterion_entry
         if self.protocol == "score":
-            names = ", ".join(catalogue.criteria[c].title for c in getattr(self.protocol_options, "criteria", ()))
-            control = ", shuffled labels" if getattr(self.protocol_options, "labels", "true") == "shuffled" else ""
-            return f"Scores of {names}{control}"
+            options: Any = self.protocol_options
+            names = ", ".join(catalogue.criteria[c].title for c in options.criteria)
+            of = " by class" if options.classes == "each" else " by number of images" if len(options.batch_sizes) > 1 else ""
+            return f"{names} scores{of}" + (", shuffled labels" if options.labels == "shuffled" else "")
         if "criterion" not in self.protocol_entry.uses or entry is None:
             return "Dense"
         amount = percent(self.sparsity) + (" of channels" if self.resolved_granularity == "channel" else "")
