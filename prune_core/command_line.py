@@ -23,6 +23,7 @@ from .wording import Problem, SpecError, shown
 
 F = TypeVar("F", bound=Callable[..., Any])
 RUN = click.argument("run")
+SET_HELP = "A field of the spec, repeatable; an option of an entry as criterion_options.n_examples=10."
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
@@ -32,12 +33,9 @@ def commands() -> None:
 
 def describes_a_run(function: F) -> F:
     """The options that `run` and `submit` have in common."""
-    function = click.option("--spec", "file", type=click.File("rb"), help="A spec as JSON, '-' for standard input; --set goes over it.")(
-        function
-    )
-    return click.option(
-        "--set", "settings_given", multiple=True, metavar="FIELD=VALUE", help="A field of the spec, repeatable; options as criterion_options.n_examples=10."
-    )(function)  # fmt: skip
+    file = click.option("--spec", "file", type=click.File("rb"), help="A spec as JSON, '-' for standard input; --set goes over it.")
+    field = click.option("--set", "settings_given", multiple=True, metavar="FIELD=VALUE", help=SET_HELP)
+    return file(field(function))
 
 
 def spec_from(file: BinaryIO | None, given: Sequence[str]) -> RunSpec:

@@ -95,7 +95,8 @@ def place() -> Iterator[Finding]:
     try:
         store = Store.open()
         with store.database.writing():
-            yield Finding("database", f"can be written, in {settings().database_url and 'another place' or home}")
+            pass
+        yield Finding("database", "can be written" + ("" if settings().database_url else f", in {home}"))
         held = lease(store)
         yield Finding(
             "supervisor", f"process {held.pid} on {held.host}" if held and at_work(store.home, held) else "none; queueing a run starts one"

@@ -185,7 +185,7 @@ class Cancelled:
 Event = Annotated[
     Started | Scored | Pruned | Evaluated | Epoch | Measured | Warned | Finished | Failed | Cancelled, Field(discriminator="kind")
 ]
-EVENT: TypeAdapter[Event] = TypeAdapter(Event)
+EVENT: TypeAdapter[Event] = TypeAdapter(Event, config=ConfigDict(ser_json_inf_nan="strings"))
 ENDINGS = ("finished", "failed", "cancelled")
 
 

@@ -98,8 +98,14 @@ def private(folder: Path) -> Path:
 
 
 def make_private(file: Path) -> None:
-    """An empty file with mode 0600 before anyone else writes to it; what SQLite lays beside it takes the same mode."""
+    """An empty file with mode 0600 before anyone else writes to it; what SQLite lays beside it takes the same mode.
+
+    A file that is there is never opened: closing it would drop the locks that SQLite holds on it for this process (POSIX locks go with any
+    descriptor), and the next process to leave would take the write-ahead log away from under us.
+    """
     try:
-        os.close(os.open(file, os.O_CREAT | os.O_RDWR, 0o600))
+        os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+    except FileExistsError:
+        pass
     except OSError as error:
         raise StoreError(f"home: {file} can't be written ({error.strerror}). Set ESPALIER_HOME to a folder that can be written.") from None

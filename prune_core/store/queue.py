@@ -15,6 +15,20 @@ if TYPE_CHECKING:
     from .store import Store
 
 TRIES = 3
+UNDER_WAY = (
+    select(
+        RUNS.c.id,
+        RUNS.c.state,
+        RUNS.c.attempt,
+        RUNS.c.cancel_requested,
+        ATTEMPTS.c.host,
+        ATTEMPTS.c.pid,
+        ATTEMPTS.c.born,
+        ATTEMPTS.c.beat,
+    )
+    .outerjoin(ATTEMPTS, (ATTEMPTS.c.run == RUNS.c.id) & (ATTEMPTS.c.number == RUNS.c.attempt))
+    .where((RUNS.c.state == "queued") | (RUNS.c.state == "running"))
+)
 
 
 class Claim(NamedTuple):
@@ -69,22 +83,8 @@ def register(store: "Store", run_id: str, attempt: int, host: str, pid: int, bor
 
 def under_way(store: "Store") -> tuple[int, list[Running]]:
     """How many runs are queued, and those that are running."""
-    query = (
-        select(
-            RUNS.c.id,
-            RUNS.c.state,
-            RUNS.c.attempt,
-            RUNS.c.cancel_requested,
-            ATTEMPTS.c.host,
-            ATTEMPTS.c.pid,
-            ATTEMPTS.c.born,
-            ATTEMPTS.c.beat,
-        )
-        .outerjoin(ATTEMPTS, (ATTEMPTS.c.run == RUNS.c.id) & (ATTEMPTS.c.number == RUNS.c.attempt))
-        .where(RUNS.c.state.in_(("queued", "running")))
-    )
     with store.database.reading() as connection:
-        rows = connection.execute(query).all()
+        rows = connection.execute(UNDER_WAY).all()
     running = [Running(r.id, r.attempt, r.cancel_requested, r.host, r.pid, r.born, r.beat or 0) for r in rows if r.state == "running"]
     return len(rows) - len(running), running
 

@@ -12,6 +12,7 @@ from ..events import Numbered, from_json
 from ..history import History
 from ..settings import settings
 from ..spec import RunSpec
+from ..wording import SpecError
 from . import bundles, queue
 from .attempts import Attempt
 from .database import PATIENCE, Database, make_private, private
@@ -89,8 +90,11 @@ class Store:
         if states:
             query = query.where(RUNS.c.state.in_([s for s in states if s in STATES]))
         if search:
-            text = search.replace("\0", "").encode(errors="replace").decode()
-            query = query.where(or_(*(column.icontains(text, autoescape=True) for column in (RUNS.c.name, RUNS.c.title, RUNS.c.notes))))
+            try:
+                checked_text("search", search, LONGEST_NOTES)
+            except SpecError:
+                return []
+            query = query.where(or_(*(column.icontains(search, autoescape=True) for column in (RUNS.c.name, RUNS.c.title, RUNS.c.notes))))
         with self.database.reading() as connection:
             return readable(list(connection.execute(query).all()))
 
