@@ -22,7 +22,7 @@ COPY pages pages
 COPY prune_core prune_core
 
 RUN useradd --create-home --uid 1000 espalier && mkdir /data && chown espalier /data
-USER espalier
+USER 1000
 ENV ESPALIER_HOME=/data
 VOLUME /data
 EXPOSE 8501
