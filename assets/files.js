@@ -8,7 +8,11 @@ function parts(holder) {
   };
   const pictures = [...holder.querySelectorAll("canvas, img")].map((element) => ({ element, ...at(element) }));
   const texts = [...holder.querySelectorAll("span, figcaption, p")].filter((e) => !e.children.length && e.textContent.trim())
-    .map((element) => ({ text: element.textContent.trim(), align: getComputedStyle(element).textAlign, ...at(element) }));
+    .flatMap((element) => {
+      const box = at(element), align = getComputedStyle(element).textAlign, words = element.textContent.trim();
+      const lines = box.h > 26 ? words.split(" ") : [words];
+      return lines.map((text, i) => ({ text, align, ...box, y: box.y + (i * box.h) / lines.length, h: box.h / lines.length }));
+    });
   return { width: frame.width, height: frame.height, pictures, texts };
 }
 

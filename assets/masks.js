@@ -69,7 +69,7 @@ class Viewer {
 
   paint(canvas, values, largest) {
     const [w, h] = this.size();
-    if (canvas.width !== w || canvas.height !== h) { canvas.width = w; canvas.height = h; }
+    if (canvas.width !== w || canvas.height !== h) { canvas.width = w; canvas.height = h; canvas.style.aspectRatio = w / h; }
     const pen = canvas.getContext("2d"), picture = pen.createImageData(w, h), out = picture.data;
     for (let i = 0; i < values.length; i++) {
       const [x, y] = this.place(i), at = 4 * (y * w + x);
@@ -123,14 +123,46 @@ class Viewer {
     this.value = make("output", { className: "value" });
     this.value.setAttribute("aria-live", "polite");
     const control = make("div", { className: "control" }, make("label", { htmlFor: this.slider.id, textContent: "Weights removed" }), this.slider, this.value);
-    const names = make("div", { className: "row names" }, make("span"));
-    head.classes.forEach((name) => names.append(make("span", { textContent: name, title: name })));
-    names.append(make("span", { className: "most", textContent: "most", title: `The most weights kept ${head.where}, of ${head.of}: the brightest colour of its row` }));
-    this.grid = make("div", { className: "grid", tabIndex: -1 }, names);
-    this.grid.dataset.picture = head.key;
+    this.value.setAttribute("for", this.slider.id);
+    if (head.tile) this.buildPlates(control);
+    else this.buildRows(control);
+    this.slider.oninput = () => this.choose(+this.slider.value);
+    this.slider.onchange = () => this.report(+this.slider.value);
+    this.grid.onpointermove = (event) => this.point(event);
+    this.grid.onpointerleave = () => { this.hint.hidden = true; };
+    this.grid.onkeydown = (event) => this.walk(event);
+    this.choose(head.chosen);
+    this.chosen.canvases[0].tabIndex = 0;
+  }
+
+  frame(control, className) {
+    this.grid = make("div", { className });
+    this.grid.dataset.picture = this.head.key;
     this.grid.setAttribute("role", "group");
-    this.grid.setAttribute("aria-label", head.label);
-    this.grid.style.setProperty("--columns", head.classes.length);
+    this.grid.setAttribute("aria-label", this.head.label);
+    this.root.style.setProperty("--columns", this.head.classes.length);
+    this.hint = make("div", { className: "hint", hidden: true });
+    this.root.replaceChildren(control, this.grid, this.hint);
+  }
+
+  // Filters are too small for rows of sparsities: one larger picture a class, for the sparsity of the slider.
+  buildPlates(control) {
+    this.frame(control, "plates");
+    this.chosen = { name: make("span"), most: make("span"), canvases: [] };
+    for (const name of this.head.classes) {
+      const canvas = make("canvas", { tabIndex: -1 });
+      canvas.setAttribute("role", "img");
+      this.chosen.canvases.push(canvas);
+      this.grid.append(make("figure", {}, canvas, make("figcaption", { textContent: name })));
+    }
+  }
+
+  buildRows(control) {
+    const { head } = this, names = make("div", { className: "row names" }, make("span"));
+    head.classes.forEach((name) => names.append(make("span", { textContent: name.replace("/", "/\u200b") })));
+    names.append(make("span", { className: "most", textContent: "at most", title: `The most weights kept ${head.where}, of ${head.of}: the brightest colour of its row` }));
+    this.frame(control, "grid");
+    this.grid.append(names);
     if (head.means) {
       const means = this.row("means", "mean image");
       means.canvases.forEach((canvas, k) => { this.paintMean(canvas, k); canvas.setAttribute("aria-label", `Mean image of ${head.one} ${head.classes[k]}`); });
@@ -143,15 +175,6 @@ class Viewer {
       this.paintRow(row, head.sparsities.indexOf(percent));
       this.grid.append(row.line);
     }
-    this.hint = make("div", { className: "hint", hidden: true });
-    this.root.replaceChildren(control, this.grid, this.hint);
-    this.slider.oninput = () => this.choose(+this.slider.value);
-    this.slider.onchange = () => this.report(+this.slider.value);
-    this.grid.onpointermove = (event) => this.point(event);
-    this.grid.onpointerleave = () => { this.hint.hidden = true; };
-    this.grid.onkeydown = (event) => this.walk(event);
-    this.choose(head.chosen);
-    this.chosen.canvases[0].tabIndex = 0;
   }
 
   choose(percent) {
@@ -167,7 +190,7 @@ class Viewer {
       const [px, py] = this.place(i);
       if (px !== x || py !== y) continue;
       const where = head.tile ? `filter ${Math.floor(i / (head.tile.h * head.tile.w)) + 1}` : `row ${y + 1}, column ${x + 1}`;
-      return `${head.one} ${head.classes[k]}, ${head.sparsities[s]} % removed, ${where}: ${values[i]} of ${head.of} kept`;
+      return `${head.one[0].toUpperCase()}${head.one.slice(1)} ${head.classes[k]}, ${head.sparsities[s]} % removed, ${where}: ${values[i]} of ${head.of} kept`;
     }
     return "";
   }
@@ -185,7 +208,7 @@ class Viewer {
 
   walk(event) {
     const step = { ArrowRight: [1, 0], ArrowLeft: [-1, 0], ArrowDown: [0, 1], ArrowUp: [0, -1] }[event.key];
-    const columns = this.head.classes.length, all = [...this.grid.querySelectorAll("canvas")], at = all.indexOf(event.target);
+    const columns = this.head.tile ? 5 : this.head.classes.length, all = [...this.grid.querySelectorAll("canvas")], at = all.indexOf(event.target);
     if (!step || at < 0) return;
     const column = (at % columns) + step[0], next = all[at + step[0] + step[1] * columns];
     event.preventDefault();

@@ -4,7 +4,8 @@ from datetime import UTC, datetime
 
 import streamlit as st
 
-from pages.parts import figure, masks, style
+from pages.parts import figure, masks, style, times
+from pages.parts.plain import plain
 from pages.parts.stored import store
 from prune_core import RunSpec
 from prune_core.charts import words
@@ -49,7 +50,7 @@ def plate(run: Run) -> None:
         name="espalier-home",
         note=f"{run.spec.model_entry.title}, {run.spec.dataset_entry.title}, seed {run.spec.seed}. "
         "Shuffled labels give the same shapes: they show the pictures, not what a network learns.",
-        scale=("0", words.share(largest / grid.of), f"of a pixel's {grid.of:,} weights kept"),
+        scale=("0", words.rough(largest / grid.of), f"of a pixel's {grid.of:,} weights kept"),
     )
 
 
@@ -61,7 +62,7 @@ def left(run: Run) -> str:
     if p is None or run.started is None or not p.done:
         return "just started"
     seconds = (datetime.now(UTC) - run.started).total_seconds()
-    return f"{words.duration(seconds * (p.total - p.done) / p.done)} left"
+    return times.left(seconds * (p.total - p.done) / p.done)
 
 
 @st.fragment(run_every=2)
@@ -72,11 +73,11 @@ def going_on() -> None:
         if runs:
             run = next((r for r in reversed(runs) if r.state == "running"), runs[-1])
             more = f"{len(runs)} under way: " if len(runs) > 1 else ""
-            st.page_link("run.py", label=f"{more}{style.plain(run.title)}, {left(run)}", icon=":material/motion_photos_on:", query_params={"run": run.id})
+            st.page_link("run.py", label=f"{more}{plain(run.title)}, {left(run)}", icon=":material/motion_photos_on:", query_params={"run": run.id})
         elif shown := finished_example():
             reached = shown.summary.test_accuracy if shown.summary else None
             right = f": {words.accuracy(reached)} right" if reached is not None else ""
-            st.page_link("run.py", label=f"Example: {style.plain(shown.spec.method)}{right}", icon=":material/show_chart:", query_params={"run": shown.id})
+            st.page_link("run.py", label=f"Example: {plain(shown.spec.method)}{right}", icon=":material/show_chart:", query_params={"run": shown.id})
 
 
 def finished_example() -> Run | None:
@@ -91,7 +92,7 @@ try:
     else:
         st.html('<p class="espalier-caption">No example is in this store yet. Look at what a criterion keeps, and the picture will stand here.</p>')
 except StoreError as error:
-    st.error(style.plain(str(error)))
+    st.error(plain(str(error)))
 with st.container(horizontal=True, vertical_alignment="center", key="home-ways"):
     if st.button("Prune a network", type="primary", icon=":material/content_cut:", key="home-prune"):
         st.switch_page("prune.py")

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import streamlit as st
 
 from pages.parts import figure, masks, style
+from pages.parts.plain import plain
 from pages.parts.stored import store
 from prune_core import RunSpec, SpecError, catalogue
 from prune_core.charts import saliency as chart
@@ -15,7 +16,7 @@ from prune_core.service import submit
 from prune_core.settings import settings
 from prune_core.store import Run, StoreError
 
-REMOVED = 90
+REMOVED = 95
 SIZES = (1, 10, 100, 1000, 10_000)
 LABELS = {"True": "true", "Shuffled": "shuffled"}
 OWN = "The model's own"
@@ -162,43 +163,43 @@ def pending(spec: RunSpec, run: Run | None, *, key: str, height: int, words_: st
     if st.button("Look again" if run else button, type="primary" if key == "sal-look" else "secondary", icon=":material/visibility:", key=key, on_click=look):
         start(spec)
         st.rerun()
-    if run is None:
-        st.skeleton(height)
     return True
 
 
 def heading(grid: chart.Grid, spec: RunSpec) -> str:
     """What was scored, and what a careful reader should know about it."""
     data = spec.dataset_entry
-    black = -data.mean[0] / data.std[0]
     images = "" if grid.means is None else f", {getattr(spec.protocol_options, 'batch_sizes', (100,))[0]} images a {grid.one}"
     said = f"{spec.model_entry.title} before training, {data.title}{images}, seed {spec.seed}."
     if grid.layout == "filters":
-        return f"{said} Each picture holds the first layer's filters side by side; bright weights are kept."
-    return f"{said} Each row is drawn to its own brightest pixel, whose weights stand at its right. Pixels are standardised: black is {black:.2f}, not 0, so the background counts too."
+        return f"{said} Each picture holds the first layer's filters side by side: bright weights are kept, dark ones removed."
+    if grid.means is None:
+        return f"{grid.criterion} sees no data, so there is one mask for all. {said} Each picture is drawn to its own brightest pixel."
+    black = f"Pixels are standardised: black is \N{MINUS SIGN}{data.mean[0] / data.std[0]:.2f}, not 0, so the background counts too."
+    return f"{said} Each row is drawn to its own brightest pixel; what that keeps of its {grid.of} weights stands at the right. {black}"
 
 
-def draw_grid(asked: Asked, run: Run) -> None:
+def draw_grid(asked: Asked, run: Run) -> str:
+    """The picture with what stands under it; returns its sentence, which stands beside it."""
     grid = chart.saliency(*scored(run.id))
     key = f"sal-grid-{run.fingerprint[:12]}"
     name = f"saliency-{run.spec.dataset}-{'-'.join(getattr(run.spec.protocol_options, 'criteria', ()))}"
     if len(grid.classes) == 1:
         pictures = [
             masks.Picture(counts := grid.at(s)[0], f"{words.share(s)} removed: at most {counts.max()} of {grid.of} weights kept at a pixel", f"{words.share(s)} removed")
-            for s in (i / 10 for i in range(1, 10))
+            for s in (*(i / 10 for i in range(1, 10)), REMOVED / 100)
         ] if grid.layout == "pixels" else []  # fmt: skip
         masks.grid(pictures, key=key, largest=None, across=5)
-        figure.beneath(key=key, sentence=grid.sentence, table=grid.table(), name=name, note=f"{grid.criterion} sees no data. {heading(grid, run.spec)}")
-        return
+        figure.foot(key=key, table=grid.table(), name=name, note=heading(grid, run.spec))
+        return grid.sentence
     address = st.query_params.get("sal_removed", "")
     chosen = masks.viewer(grid, key=key, chosen=int(address) if address.isdecimal() and 1 <= int(address) <= 99 else REMOVED)
     if str(chosen) != address and (address or chosen != REMOVED):
         st.query_params["sal_removed"] = str(chosen)
     other = store().find(asked.control.fingerprint) if asked.sees_data else None
     control = chart.saliency(*scored(other.id)) if other and other.state == "finished" else None
-    figure.beneath(
-        key=key, sentence=chart.describe(grid, chosen / 100, control), table=grid.table(), name=name, note=heading(grid, run.spec)
-    )  # fmt: skip
+    figure.foot(key=key, table=grid.table(), name=name, note=heading(grid, run.spec))
+    return chart.describe(grid, chosen / 100, control)
 
 
 def draw_scores(run: Run) -> None:
@@ -230,22 +231,24 @@ def draw_batches(asked: Asked) -> None:
         masks.Picture(b.counts, f"Scored on {b.images:,} images: correlation {b.correlation:.2f} with the mean training image", f"{b.images:,} · r {b.correlation:.2f}")
         for b in numbers.batches
     ]  # fmt: skip
+    labelled = ", labels shuffled" if getattr(run.spec.protocol_options, "labels", "true") == "shuffled" else ""
     masks.grid(pictures, key="sal-figure3", largest=numbers.largest, across=len(pictures))
     figure.beneath(
         key="sal-figure3", sentence=numbers.sentence, table=numbers.table(), name="scoring-batch",
-        note=f"{words.share(numbers.sparsity)} removed, images of all classes. Under each mask: images, correlation r with the mean training image.",
-        scale=("0", words.share(numbers.largest / numbers.of), f"of a pixel's {numbers.of:,} weights kept"),
+        note=f"{words.share(numbers.sparsity)} removed, images of all classes{labelled}. Under each mask: images, correlation r with the mean training image.",
+        scale=("0", words.rough(numbers.largest / numbers.of), f"of a pixel's {numbers.of:,} weights kept"),
     )  # fmt: skip
 
 
 style.head("What does the criterion look at?", "Shown images of one class only and never trained: which input pixels keep their connections?")
-for complaint in complaints(dict(st.query_params)):
-    st.warning(style.plain(complaint), icon=":material/info:")
+if found := complaints(dict(st.query_params)):
+    st.warning("  \n".join(map(plain, found)), icon=":material/info:")
 try:
     with st.container(key="sal-view"):
-        left, right = st.columns([2, 8], gap="large")
+        left, right = st.columns([3, 8], gap="medium")
         with left:
             asked = controls()
+            beside = st.container(key="sal-caption")
         with right:
             run = answer(asked.spec)
             waiting = pending(
@@ -253,10 +256,12 @@ try:
                 words_=f"Nobody has looked at {asked.spec.criterion_options and asked.spec.dataset_entry.title} this way yet. It takes about a second.",
             )  # fmt: skip
             if not waiting and run:
-                draw_grid(asked, run)
+                said = draw_grid(asked, run)
+                with beside:
+                    figure.caption(said)
     if not waiting and run:
         draw_scores(run)
         if asked.sees_data:
             draw_batches(asked)
 except (SpecError, StoreError) as error:
-    st.error(style.plain(str(error)))
+    st.error(plain(str(error)))

@@ -48,6 +48,11 @@ def beneath(*, key: str, sentence: str, table: Table, name: str, note: str = "",
     key: the picture's. scale: of masks, as (dark end, bright end, what is counted), in front of the note.
     """
     caption(sentence)
+    foot(key=key, table=table, name=name, note=note, scale=scale)
+
+
+def foot(*, key: str, table: Table, name: str, note: str = "", scale: tuple[str, str, str] | None = None) -> None:
+    """Note and "Table and files" alone, where the caption stands beside the picture."""
     ramp = "" if scale is None else scale_html(*scale)
     with st.container(horizontal=True, vertical_alignment="center", key=f"{key}-foot"):
         st.html(f'{ramp}<p class="espalier-note">{text(note)}</p>', width="stretch")
@@ -73,6 +78,7 @@ def files(*, key: str, table: Table, name: str) -> None:
     with st.popover("Table and files", type="tertiary", icon=":material/download:", key=f"{key}-files"):
         st.dataframe(
             {column: list(values[:LONGEST_TABLE]) for column, values in table.items()},
+            column_config={column: st.column_config.NumberColumn(format="localized") for column in table if is_count(table[column])},
             hide_index=True, height=min(320, 37 + 35 * max(1, rows)), key=f"{key}-table", alt=f"The numbers of the picture, {rows:,} rows",
         )  # fmt: skip
         if rows > LONGEST_TABLE:
@@ -83,6 +89,10 @@ def files(*, key: str, table: Table, name: str) -> None:
                 help="The table as a file.",
             )  # fmt: skip
             FILES(key=f"{key}-pictures", data={"key": key, "name": name}, width="content")
+
+
+def is_count(values: Sequence[Any]) -> bool:
+    return any(isinstance(value, int) and abs(value) >= 1000 for value in values) and all(isinstance(value, int) for value in values)
 
 
 def to_csv(table: Table) -> str:

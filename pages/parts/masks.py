@@ -68,7 +68,7 @@ def first_layer(numbers: FirstLayerMask, *, key: str) -> None:
     )
 
 
-def viewer(numbers: Grid, *, key: str, chosen: int, rows: Sequence[int] = tuple(range(10, 100, 10))) -> int:
+def viewer(numbers: Grid, *, key: str, chosen: int, rows: Sequence[int] = tuple(range(90, 0, -10))) -> int:
     """Masks class by sparsity, a framed row that follows a slider, and the mean images above.
 
     chosen: percent removed at the first drawing; later the visitor's own choice stays. rows: fixed rows, in percent removed.

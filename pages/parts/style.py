@@ -9,8 +9,8 @@ from prune_core.charts.theme import DARK, LIGHT
 from .plot import ASSETS
 
 PAGE = (ASSETS / "page.css").read_text()
-MARKDOWN = frozenset(r"\`*_{}[]()#+!|<>~$:^")
 COLOURS = {
+    "text": (LIGHT.text, DARK.text),
     "soft": (LIGHT.soft, DARK.soft),
     "before": (LIGHT.before, DARK.before),
     "leaf": (LIGHT.leaf, DARK.leaf),
@@ -30,8 +30,3 @@ def head(question: str, lead: str) -> None:
     """The top of a page: its question as the title and one grey line beneath."""
     st.title(question, anchor=False)
     st.html(f'<p class="espalier-lead">{html.escape(lead)}</p>')
-
-
-def plain(text: str) -> str:
-    """Text that Markdown leaves alone: for labels of buttons and links, and for boxes, that hold what a person wrote."""
-    return "".join(f"\\{c}" if c in MARKDOWN else c for c in text)

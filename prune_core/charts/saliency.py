@@ -145,7 +145,8 @@ def describe(grid: Grid, sparsity: float, control: Grid | None = None) -> str:
         return f"With {removed} removed, {grid.criterion} keeps {words.of(kept, of, 'weights')} of the first layer{each}."
     first = f"With {removed} removed, what is kept looks most like the mean image of its own {grid.one} for {like.own_best} of {like.classes} {plural(grid.one)}"
     if control is None or (other := control.resemblance(sparsity)) is None:
-        return f"{first} (mean correlation {like.mean:.2f})."
+        hint = " Shuffle the labels to see whether the task has to do with it." if grid.labels == "true" else ""
+        return f"{first} (mean correlation {like.mean:.2f}).{hint}"
     shuffled, true = (like, other) if grid.labels == "shuffled" else (other, like)
     kind = "true" if grid.labels == "shuffled" else "shuffled"
     if shuffled.own_best >= true.own_best - 1:

@@ -21,6 +21,11 @@ def share(fraction: float) -> str:
     return percent(fraction)
 
 
+def rough(fraction: float) -> str:
+    """A share for a scale's end, in whole per cents: 0.347 -> "35 %"."""
+    return f"{100 * fraction:.0f} %" if fraction >= 0.1 else share(fraction)
+
+
 def plain(number: float) -> str:
     """A number without needless zeros: 4.0 -> "4", 3.25 -> "3.25"."""
     return f"{number:.4g}"
