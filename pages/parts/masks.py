@@ -63,9 +63,8 @@ def first_layer(numbers: FirstLayerMask, *, key: str) -> None:
         f'<figure class="espalier-mask" data-picture="{html.escape(key)}">'
         f'<img src="{data_uri(picture, numbers.largest)}" alt="{html.escape(numbers.alt)}"></figure>'
     )
-    scale(
-        "0", f"{numbers.largest:,}", f"of {numbers.of:,} weights" if numbers.layout == "pixels" else f"of {numbers.of:,} weights at a place"
-    )
+    where = "at a pixel" if numbers.layout == "pixels" else "at a place of a filter"
+    st.html(scale_html("0", f"{numbers.largest:,}", f"of {numbers.of:,} {'weights' if numbers.of > 1 else 'weight'} {where}"))
 
 
 def viewer(numbers: Grid, *, key: str, chosen: int, rows: Sequence[int] = tuple(range(90, 0, -10))) -> int:

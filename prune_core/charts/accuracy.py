@@ -166,8 +166,8 @@ def draw(numbers: Accuracy, theme: Theme, height: int = 292, colour: str | None 
     colour = colour or theme.leaf
     until = numbers.until or max([1.0, *numbers.epochs])
     fig = figure(
-        theme, height, margin={"l": 62, "r": 26, "t": 30, "b": 46, "pad": 4},
-        xaxis={"title": {"text": "Epoch"}, "range": [0, until], "showgrid": False, "nticks": 9, "rangemode": "tozero"},
+        theme, height, margin={"l": 62, "r": 72, "t": 30, "b": 46, "pad": 4},
+        xaxis={"title": {"text": "Epoch"}, "range": [0, until], "showgrid": False, **epoch_ticks(until)},
         yaxis={"title": {"text": "Validation accuracy"}, "range": [numbers.floor, 1.004], "tickformat": ".0%", "nticks": 6},
     )  # fmt: skip
     ticks = y_ticks(numbers.floor)
@@ -199,10 +199,8 @@ def draw(numbers: Accuracy, theme: Theme, height: int = 292, colour: str | None 
         fig.add_scatter(
             x=[last[0]], y=[last[1]], mode="markers", marker={"color": colour, "size": 9}, hoverinfo="skip", name="now", cliponaxis=False
         )
-        near_end = last[0] > 0.86 * until
         fig.add_annotation(
-            x=last[0], y=last[1], text=words.accuracy(last[1]), showarrow=False, xanchor="right" if near_end else "left",
-            yanchor="bottom" if near_end else "middle", xshift=4 if near_end else 12, yshift=8 if near_end else 1,
+            x=last[0], y=last[1], text=words.accuracy(last[1]), showarrow=False, xanchor="left", xshift=10, yshift=1, bgcolor=theme.paper, borderpad=1,
             font={"size": 15, "color": colour, "weight": 700},
         )  # fmt: skip
     if marks:
@@ -212,10 +210,17 @@ def draw(numbers: Accuracy, theme: Theme, height: int = 292, colour: str | None 
         )  # fmt: skip
     for epoch, share, done in spaced(marks, until):
         fig.add_annotation(
-            x=epoch, y=1, yref="paper", yanchor="bottom", yshift=4, showarrow=False, text=f"{100 * share:.3g}",
+            x=epoch, y=1, yref="paper", yanchor="bottom", yshift=4, showarrow=False, text=f"{100 * share:.2g}",
             font={"size": 13, "color": theme.text if done else theme.soft},
         )  # fmt: skip
     return fig
+
+
+def epoch_ticks(until: float) -> dict[str, object]:
+    """Ticks of an epoch axis: both ends among them wherever a round step allows."""
+    steps = (1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 20, 25, 30, 40, 50, 100, 200, 500, 1000)
+    found = next((s for s in steps if until / s <= 9 and until % s == 0), None)
+    return {"nticks": 9} if found is None else {"dtick": found, "tick0": 0}
 
 
 def y_ticks(floor: float) -> list[float]:
@@ -227,7 +232,7 @@ def spaced(marks: list[tuple[float, float, bool]], until: float) -> list[tuple[f
     """Marks whose labels don't touch, the last one always among them."""
     shown: list[tuple[float, float, bool]] = []
     for mark in reversed(marks):
-        if not shown or shown[-1][0] - mark[0] >= 0.055 * until:
+        if not shown or shown[-1][0] - mark[0] >= 0.07 * until:
             shown.append(mark)
     return shown
 

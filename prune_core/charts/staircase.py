@@ -11,7 +11,7 @@ from ..planning import plan
 from ..spec import RunSpec
 from ..steps import Evaluate, Initialise, Prune, Score, Step, Train
 from . import words
-from .accuracy import spaced
+from .accuracy import epoch_ticks, spaced
 from .theme import SCISSORS, Theme, faded, figure
 
 WHICH = {"smallest": "lowest-scored", "largest": "highest-scored", "random": "randomly chosen"}
@@ -151,7 +151,7 @@ def draw(numbers: Staircase, theme: Theme, height: int = 300, colour: str | None
     ticks = [0, 0.25, 0.5, 0.75, 1]
     fig = figure(
         theme, height, margin={"l": 62, "r": 14, "t": 30, "b": 46, "pad": 4},
-        xaxis={"title": {"text": "Epoch of training"}, "range": [0, until], "showgrid": False, "nticks": 9},
+        xaxis={"title": {"text": "Epoch of training"}, "range": [0, until], "showgrid": False, **epoch_ticks(until)},
         yaxis={
             "title": {"text": f"{words.capital(numbers.what)} kept"}, "range": [0, 1.02], "tickvals": ticks,
             "ticktext": ["0", *(f"{100 * t:g} %" for t in ticks[1:])],
