@@ -15,13 +15,10 @@ from starlette.middleware import Middleware
 
 from pages.parts.gate import Gate, refusal_to_start
 from pages.parts.routes import routes
+from prune_core.service import ensure_supervisor
 from prune_core.settings import settings
 from prune_core.store import Store, StoreError
 
-try:
-    from prune_core.service import ensure_supervisor
-except ImportError:  # until the service is there
-    def ensure_supervisor(store): ...
 ROOT = Path(__file__).parent
 LOOK_SECONDS = 2.0
 log = logging.getLogger("espalier")

@@ -1,0 +1,55 @@
+"""Runs as a table: words for people, numbers that sort."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import streamlit as st
+
+from prune_core.charts import words
+from prune_core.store import Run
+
+from .run_words import ALIVE
+from .times import when
+
+COLUMNS: dict[str, Any] = {
+    "Run": st.column_config.TextColumn(width="large"),
+    "State": st.column_config.TextColumn(width="small"),
+    "Test accuracy": st.column_config.NumberColumn(format="%.1f %%", width="small", help="On the test images, once, at the end."),
+    "Removed": st.column_config.NumberColumn(format="%.4g %%", width="small", help="Sparsity: the share that the run was asked to remove."),
+    "Weights kept": st.column_config.NumberColumn(format="localized", width="small", help="Prunable weights that are left."),
+    "Time": st.column_config.TextColumn(width="small", alignment="right"),
+    "Started": st.column_config.TextColumn(width="small", alignment="right"),
+}
+
+
+def table(runs: Sequence[Run], zone: str | None) -> dict[str, list[Any]]:
+    """Columns of what the runs are and came to; None where there is nothing to say yet. `zone`: the visitor's."""
+    return {
+        "Run": [run.title for run in runs],
+        "State": [state(run) for run in runs],
+        "Test accuracy": [
+            100 * run.summary.test_accuracy if run.summary and run.summary.test_accuracy is not None else None for run in runs
+        ],
+        "Removed": [100 * run.spec.sparsity if "sparsity" in run.spec.protocol_entry.uses else None for run in runs],
+        "Weights kept": [run.summary.weights_kept if run.summary else None for run in runs],
+        "Time": [words.duration(run.summary.seconds) if run.summary else "" for run in runs],
+        "Started": [when(run.started or run.created, zone) for run in runs],
+    }
+
+
+def percent(fraction: float | None) -> float | None:
+    return None if fraction is None else 100 * fraction
+
+
+def state(run: Run) -> str:
+    """The state in a word or two."""
+    if run.state == "running" and run.cancel_requested:
+        return "Cancelling"
+    if run.state == "running" and run.progress and run.progress.total:
+        return f"Running {100 * run.progress.done // run.progress.total} %"
+    at_chance = run.state == "finished" and run.summary is not None and run.summary.at_chance
+    return "At chance" if at_chance else f"{run.state.capitalize()}{' · example' if run.example else ''}"
+
+
+def are_over(runs: Sequence[Run]) -> bool:
+    return all(run.state not in ALIVE for run in runs)

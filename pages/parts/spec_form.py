@@ -1,0 +1,230 @@
+"""The form of a run: seven choices, the rest under "More options", all drawn from the catalogue. An address can fill it."""
+
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import streamlit as st
+from pydantic import BaseModel
+
+from prune_core import RunSpec, SpecError, catalogue
+from prune_core.catalogue import DataSet, Entry
+from prune_core.overrides import overrides, read_what_fits
+from prune_core.settings import settings
+from prune_core.spec import TABLES as ENTRIES
+from prune_core.steps import percent
+from prune_core.wording import Problem
+
+from . import options_form
+from .options_form import Field
+
+SPARSITIES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.92, 0.94, 0.95, 0.96, 0.97, 0.98, 0.99, 0.995, 0.998, 0.999)
+LARGEST_SEED = 2**53 - 1  # the largest whole number that a browser keeps
+TRAINING = ("optimizer", "lr", "momentum", "weight_decay", "batch_size", "lr_milestones", "augment")
+PRUNING = ("granularity", "allocation")
+OTHERS = ("keep_weights", "device")
+NAMED: Mapping[str, Mapping[str, Entry]] = {"allocation": catalogue.allocations}
+
+
+class Filled(NamedTuple):
+    """What the form says. `problems`: values that were refused, in the address or in the form; `ready`: whether it may be started."""
+
+    spec: RunSpec
+    problems: list[Problem]
+    ready: bool
+
+
+class Memory(BaseModel):
+    """What a session's form remembers between its runs: where its widgets start, and which addresses it has dealt with."""
+
+    start: RunSpec = RunSpec()
+    problems: list[Problem] = []
+    generation: int = 0
+    seen: list[dict[str, str]] = []
+    last: RunSpec = RunSpec()
+
+
+def spec_form() -> Filled:
+    """Draw the form. What it says stands in the address too, so that a link or a reload brings it back."""
+    memory: Memory = st.session_state.setdefault("prune-form", Memory())
+    address = st.query_params.to_dict()
+    entered = f"{memory.generation}-model" not in st.session_state
+    if (address not in memory.seen and (address or entered)) or (entered and address):
+        start(memory, *read_what_fits(address))
+    elif entered:
+        start(memory, memory.last, [])
+    raw = Widgets(memory.generation, memory.start).ask()
+    spec, refused = read_what_fits(raw, RunSpec.read)
+    told = overrides(spec)
+    memory.seen = [*memory.seen[-50:], address, told]
+    if address != told:
+        st.query_params.from_dict(told)
+    if spec != memory.start:
+        memory.problems = []
+    memory.last = spec
+    return Filled(spec, [*memory.problems, *refused], not refused)
+
+
+def start(memory: Memory, spec: RunSpec, problems: list[Problem]) -> None:
+    """Fresh widgets that stand at the spec, as far as the form can show it."""
+    memory.generation += 1
+    if not spec.protocol_entry.uses:
+        problems = [*problems, Problem("protocol", f"{spec.protocol} is asked on the page Saliency.")]
+        spec = spec.model_copy(update={"protocol": RunSpec().protocol, "protocol_options": RunSpec().protocol_options})
+    if spec.seed > LARGEST_SEED:
+        problems = [*problems, Problem("seed", f"the form takes at most {LARGEST_SEED:,}, got {spec.seed:,}.")]
+        spec = spec.model_copy(update={"seed": 0})
+    memory.start, memory.problems = spec, problems
+
+
+class Widgets(NamedTuple):
+    """The widgets of one generation of the form, which stand at `start` when they first appear."""
+
+    generation: int
+    start: RunSpec
+
+    def ask(self) -> dict[str, Any]:
+        """Draw all of them; returns field -> value, dotted for options, only what differs from the defaults where that can be told."""
+        places = {name: st.container() for name in ("model", "dataset", "criterion", "protocol", "sparsity")}
+        raw: dict[str, Any] = {}
+        with places["model"]:
+            raw["model"] = self.choose("model", "Model", catalogue.models, lambda m: f"{m.title} · {m.parameters:,} parameters", raw)
+        with places["dataset"]:
+            raw["dataset"] = self.choose("dataset", "Data", catalogue.datasets, lambda d: f"{d.title} · {whereabouts(d)}", raw)
+        with places["protocol"]:
+            raw["protocol"] = self.protocol()
+        uses = catalogue.protocols[raw["protocol"]].uses
+        with places["criterion"]:
+            if "criterion" in uses:
+                raw["criterion"] = self.choose("criterion", "Criterion", catalogue.criteria, lambda c: c.title, raw)
+            else:
+                reason = "Nothing is pruned, so nothing needs a score."
+                st.selectbox("Criterion", ["none needed"], disabled=True, help=reason, key=self.key("no-criterion"))
+        with places["sparsity"]:
+            if "sparsity" in uses:
+                raw["sparsity"] = self.sparsity(raw)
+        for place, field, largest in zip(st.columns(2), ("epochs", "seed"), (10_000, LARGEST_SEED), strict=True):
+            with place:
+                stands = getattr(self.start, field)
+                raw[field] = st.number_input(field.capitalize(), 0, largest, stands, help=help_of(field), key=self.key(field))
+        with st.expander("More options", icon=":material/tune:", key=self.key("more")):
+            raw |= self.more(raw, uses)
+        return raw
+
+    def key(self, name: str) -> str:
+        return f"{self.generation}-{name}"
+
+    def choose(self, field: str, label: str, table: Mapping[str, Any], worded: Callable[[Any], str], raw: Mapping[str, Any]) -> str:
+        """One of the entries that fit what was chosen before; the help tells what each is and why others are missing."""
+        reasons = {name: reason for name in table if (reason := why_not({**raw, field: name}))}
+        choices = [name for name in table if name not in reasons]
+        key = self.key(field)
+        if st.session_state.get(key) not in (None, *choices):
+            del st.session_state[key]
+        stands = getattr(self.start, field)
+        about = [f"**{table[name].title}**: {table[name].summary}" for name in choices]
+        missing = [f"**{table[name].title}** does not fit: {reason}" for name, reason in reasons.items()]
+        chosen: str = st.selectbox(
+            label,
+            choices,
+            index=choices.index(stands) if stands in choices else 0,
+            format_func=lambda name: worded(table[name]),
+            help="\n\n".join([*about, *missing]),
+            key=key,
+        )
+        return chosen
+
+    def protocol(self) -> str:
+        shown = {p.name: p for p in catalogue.protocols.values() if p.uses}
+        chosen: str | None = st.segmented_control(
+            "Prune",
+            list(shown),
+            default=self.start.protocol,
+            required=True,
+            format_func=lambda name: shown[name].short,
+            key=self.key("protocol"),
+            width="stretch",
+            help="\n\n".join(f"**{p.short}**: {p.summary}" for p in shown.values()),
+        )
+        return chosen or self.start.protocol
+
+    def sparsity(self, raw: Mapping[str, Any]) -> float:
+        asked = {**raw, "granularity": st.session_state.get(self.key("-granularity"), self.start.granularity)}
+        what = f"{read_what_fits(asked, RunSpec.read)[0].resolved_granularity.capitalize()}s removed"
+        chosen: float = st.select_slider(
+            what,
+            sorted({*SPARSITIES, self.start.sparsity}),
+            value=self.start.sparsity,
+            format_func=percent,
+            key=self.key("sparsity"),
+            help=f"{help_of('sparsity')} What goes is set to zero, and zeros do not make dense kernels faster.",
+        )
+        return chosen
+
+    def more(self, raw: Mapping[str, Any], uses: frozenset[str]) -> dict[str, Any]:
+        """Recipe, then the options of everything chosen."""
+        told: dict[str, Any] = {}
+        chosen = {**raw}
+        resolved = read_what_fits(chosen, RunSpec.read)[0].resolved()
+        groups: list[tuple[str, tuple[str, ...]]] = [
+            ("Training", TRAINING if "training" in uses else ()), ("Pruning", PRUNING if "criterion" in uses else ()), ("Run", OTHERS)
+        ]  # fmt: skip
+        for heading, names in groups:
+            told |= self.group(heading, [self.field(chosen, name, getattr(resolved, name)) for name in names], "")
+        for field in ("criterion", "protocol", "model", "dataset"):
+            if field not in chosen:
+                continue
+            entry, prefix = ENTRIES[field][chosen[field]], f"{field}_options."
+            stands = getattr(self.start, f"{field}_options") if getattr(self.start, field) == entry.name else entry.options()
+            options = entry.options.model_fields.items()
+            fields = [Field(name, info, getattr(stands, name), allowed=fitting(chosen, prefix + name)) for name, info in options]
+            told |= self.group(entry.title, fields, prefix, entry.name)
+        return told
+
+    def field(self, chosen: Mapping[str, Any], name: str, default: Any) -> Field:
+        """A field of the spec itself. `default`: what it resolves to."""
+        entries = NAMED.get(name, {})
+        titles = {entry.name: entry.title for entry in entries.values()}
+        return Field(name, RunSpec.model_fields[name], getattr(self.start, name), default, tuple(entries), fitting(chosen, name), titles)
+
+    def group(self, heading: str, fields: Iterable[Field], prefix: str, entry: str = "") -> dict[str, Any]:
+        """Fields under a small heading, two in a row; field -> value of those that are not at their default."""
+        fields = list(fields)
+        if not fields:
+            return {}
+        st.markdown(f"**{heading}**")
+        told = {}
+        with st.grid(2, min_column_width=130, vertical_alignment="bottom"):
+            for field in fields:
+                value = options_form.ask(field, self.key(f"{entry}-{prefix}{field.name}"))
+                if options_form.changed(value, field.info):
+                    told[prefix + field.name] = value
+        return told
+
+
+def why_not(raw: Mapping[str, Any]) -> str | None:
+    """Why these values do not go together, in one line; None where they do."""
+    try:
+        RunSpec.read(dict(raw))
+    except SpecError as error:
+        return error.problems[0].message
+    return None
+
+
+def fitting(raw: Mapping[str, Any], field: str) -> Callable[[Any], bool]:
+    """Whether a value of the field goes together with these values."""
+    return lambda value: why_not({**raw, field: value}) is None
+
+
+def help_of(field: str) -> str:
+    return RunSpec.model_fields[field].description or ""
+
+
+def whereabouts(entry: DataSet) -> str:
+    """Whether a data set is on this machine, or how much will be downloaded for it."""
+    return "here" if is_here(entry) else f"{entry.download_bytes / 1e6:.0f} MB to download"
+
+
+def is_here(entry: DataSet) -> bool:
+    folder: Path = settings().data_folder
+    return all((folder / file.path).exists() or (folder / file.path).with_suffix("").exists() for file in entry.files)

@@ -1,0 +1,91 @@
+"""Run: one run, live while it goes and the same picture afterwards. The address says which: /run?run=ID."""
+
+import streamlit as st
+
+from pages.parts import figure, routes, style
+from pages.parts.empty import empty
+from pages.parts.live_run import Snapshot, figures, log, progress, snapshot
+from pages.parts.naming import naming
+from pages.parts.plain import plain
+from pages.parts.run_words import ALIVE, sentence
+from pages.parts.stored import store
+from prune_core.overrides import command, overrides
+from prune_core.store import NoSuchRun, Run
+
+LOOK_SECONDS = 0.5
+
+
+def watch() -> None:
+    """What changes while the run goes."""
+    try:
+        shot = snapshot(run_id)
+    except NoSuchRun:
+        st.rerun()
+    progress(shot)
+    if "training" in shot.run.spec.protocol_entry.uses:
+        figures(shot)
+    else:
+        scoring(shot)
+    log(shot.run)
+    if alive and shot.run.state not in ALIVE:
+        st.rerun()
+
+
+def scoring(shot: Snapshot) -> None:
+    """A run that only scores has its pictures on a page of its own."""
+    figure.caption(sentence(*shot))
+    if st.button("Look at it in Saliency", icon=":material/grid_on:", key="to-saliency"):
+        st.switch_page("saliency.py", query_params={"run": shot.run.id})
+
+
+def actions(run: Run) -> None:
+    """What one can do with a run, in one row."""
+    with st.container(horizontal=True, vertical_alignment="center", key="run-actions"):
+        over = run.state not in ALIVE and "training" in run.spec.protocol_entry.uses
+        if over and st.button(
+            "Run again", type="primary", icon=":material/replay:", help="Opens the form with these choices.", key="run-again"
+        ):
+            st.switch_page("prune.py", query_params=overrides(run.spec))
+        with st.popover("Copy as command", icon=":material/terminal:", key="run-command"):
+            st.code(command(run.spec), language="bash", wrap_lines=True)
+            st.html('<p class="espalier-note">The same run on the command line: same seed, same weights.</p>')
+        files(run)
+        naming(run)
+
+
+def files(run: Run) -> None:
+    """Masks, weights and history, as links that can be shared."""
+    kept = [file for file in store().files(run.id) if file.kind in routes.KINDS]
+    with st.popover("Files", icon=":material/download:", key="run-files"):
+        lines = [(file.name, size(file.bytes)) for file in kept] + [(routes.HISTORY, "every epoch, measurement and pruning")]
+        links = "".join(
+            f'<li><a href="{routes.address(run, name)}" target="_self" download>{name}</a> <span>{figure.text(about)}</span></li>'
+            for name, about in lines
+        )
+        st.html(f'<ul class="espalier-files-list">{links}</ul>')
+        st.html('<p class="espalier-note">Masks are bit-packed, weights are arrays by name; both are safetensors files.</p>')
+
+
+def size(number: int) -> str:
+    return f"{number / 1e6:.1f} MB" if number >= 1e5 else f"{number / 1e3:.1f} KB"
+
+
+st.html(style.ASSETS / "work.css")
+run_id = st.query_params.get("run", "")
+try:
+    run = store().run(run_id)
+except NoSuchRun:
+    why = "It was deleted, or it belongs to another store." if run_id else "The address of this page names a run, and this one names none."
+    style.head("This run is not here", why)
+    empty("The runs that are here stand in one list.", "See all runs", "runs.py")
+    st.stop()
+
+with st.container(key="run-head"):
+    st.title(plain(run.title), anchor=False)
+if run.name:
+    st.html(f'<p class="espalier-lead">{figure.text(run.spec.title)}</p>')
+if run.notes:
+    st.text(run.notes)
+alive = run.state in ALIVE
+st.fragment(watch, run_every=LOOK_SECONDS if alive else None)()
+actions(run)

@@ -1,0 +1,106 @@
+"""Validation accuracy of several runs, together."""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import plotly.graph_objects as go
+
+from ..history import History
+from . import words
+from .accuracy import FLOORS, y_ticks
+from .theme import Theme, figure, nothing
+
+X, Y = "Epoch", "Validation accuracy"
+
+
+class Series(NamedTuple):
+    """One run: `title` in full, `label` for the end of its line, its criterion's `family` (None: nothing was pruned)."""
+
+    title: str
+    label: str
+    family: str | None
+    epochs: tuple[float, ...]
+    accuracy: tuple[float, ...]
+
+
+class Curves(NamedTuple):
+    """The runs that measured anything, in the order given."""
+
+    series: tuple[Series, ...] = ()
+
+    @property
+    def sentence(self) -> str:
+        if not self.series:
+            return "None of these runs has measured anything yet."
+        if len(self.series) == 1:
+            return f"{self.series[0].title} stands at {words.accuracy(self.series[0].accuracy[-1])} of the validation images."
+        best, worst = max(self.series, key=lambda s: s.accuracy[-1]), min(self.series, key=lambda s: s.accuracy[-1])
+        if words.accuracy(best.accuracy[-1]) == words.accuracy(worst.accuracy[-1]):
+            return f"All {words.counted(len(self.series))} stand at {words.accuracy(best.accuracy[-1])} of the validation images."
+        return (
+            f"{best.title} stands highest, at {words.accuracy(best.accuracy[-1])} of the validation images; "
+            f"{worst.title} lowest, at {words.accuracy(worst.accuracy[-1])}."
+        )
+
+    def table(self) -> dict[str, list[object]]:
+        rows = [(s.title, epoch, round(100 * a, 2)) for s in self.series for epoch, a in zip(s.epochs, s.accuracy, strict=True)]
+        return {"Run": [r[0] for r in rows], "Epoch": [r[1] for r in rows], "Validation accuracy (%)": [r[2] for r in rows]}
+
+
+def curves(runs: Iterable[tuple[str, History]]) -> Curves:
+    """Curves of (title, history); runs that measured nothing are left out."""
+    return Curves(tuple(one(title, history) for title, history in runs if history.validation))
+
+
+def one(title: str, history: History) -> Series:
+    spec = history.spec
+    entry = spec.criterion_entry if spec else None
+    curve = {e.epoch: e.quality.accuracy for e in history.validation}
+    return Series(title, spec.method if spec else title, entry.family if entry else None, tuple(curve), tuple(curve.values()))
+
+
+def draw(numbers: Curves, theme: Theme, height: int = 260) -> go.Figure:
+    """A line a run in its criterion's colour and dash, its label at its end."""
+    if not numbers.series:
+        return nothing(theme, height, "Nothing measured yet.", X, Y)
+    until = max(s.epochs[-1] for s in numbers.series)
+    settled = [a for s in numbers.series for a in (s.accuracy[max(1, len(s.accuracy) // 10) :] or s.accuracy)]
+    floor = max(f for f in FLOORS if f == 0 or f <= min(settled) - 0.005)
+    ticks = y_ticks(floor)
+    fig = figure(
+        theme, height, margin={"l": 62, "r": 200, "t": 14, "b": 46, "pad": 4},
+        xaxis={"title": {"text": X}, "range": [0, until], "showgrid": False, "nticks": 9},
+        yaxis={"title": {"text": Y}, "range": [floor, 1.004], "tickvals": ticks, "ticktext": [f"{round(100 * t)} %" for t in ticks]},
+    )  # fmt: skip
+    places = apart([s.accuracy[-1] for s in numbers.series], 18 / (height - 60) * (1.004 - floor))
+    for series, place in zip(numbers.series, places, strict=True):
+        style = theme.style(series.family)
+        fig.add_scatter(
+            x=series.epochs, y=series.accuracy, mode="lines", name=plain(series.label),
+            line={"color": style.colour, "width": 2.25, "dash": style.dash},
+            hovertemplate=f"{plain(series.title)}<br>epoch %{{x:.4g}}: %{{y:.1%}}<extra></extra>",
+        )  # fmt: skip
+        fig.add_scatter(
+            x=[series.epochs[-1]], y=[series.accuracy[-1]], mode="markers", hoverinfo="skip", cliponaxis=False, name=plain(series.label),
+            marker={"color": style.colour, "symbol": style.marker, "size": 9, "line": {"color": theme.paper, "width": 1.5}},
+        )  # fmt: skip
+        fig.add_annotation(
+            x=1, xref="paper", y=place, text=plain(series.label), showarrow=False, xanchor="left", xshift=10, align="left",
+            font={"size": 14, "color": style.label, "weight": 700},
+        )  # fmt: skip
+    return fig
+
+
+def apart(values: list[float], gap: float) -> list[float]:
+    """The values moved down, from the highest on, as far as it takes to stand `gap` apart."""
+    order = sorted(range(len(values)), key=lambda i: -values[i])
+    places, ceiling = list(values), float("inf")
+    for i in order:
+        places[i] = min(values[i], ceiling)
+        ceiling = places[i] - gap
+    return places
+
+
+def plain(text: str) -> str:
+    """Text that Plotly shows as it is: it would read <b>, <a> and their like."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -1,0 +1,61 @@
+"""How long a plan will take: from speeds measured here, else from the model's reference."""
+
+from collections.abc import Mapping, Sequence
+from statistics import median
+from typing import NamedTuple
+
+from .events import Progress
+from .planning import plan
+from .spec import RunSpec
+from .steps import Evaluate, Prune, Score, Step, Train
+
+FORWARD = 1 / 3  # of a training step's time: a backward pass costs about two forward passes
+FIXED_TRAINING_IMAGES = 5_000  # measured before and after every pruning, beside the validation part
+OVERHEAD = 0.02  # seconds of a step beside its images: masks, files, events
+
+Speeds = Mapping[tuple[str, str], float]
+
+
+class Estimate(NamedTuple):
+    """Seconds of every step of `plan(spec)`, in its order. `measured`: from runs of this model and data set here."""
+
+    steps: tuple[float, ...]
+    measured: bool
+
+    @property
+    def seconds(self) -> float:
+        return sum(self.steps)
+
+
+def estimate(spec: RunSpec, speeds: Speeds) -> Estimate:
+    """What a run of the spec will take. `speeds`: (model, data set) -> measured seconds per epoch here."""
+    image = epoch_seconds(spec, speeds) / spec.dataset_entry.train
+    return Estimate(tuple(OVERHEAD + image * images(spec, step) for step in plan(spec)), (spec.model, spec.dataset) in speeds)
+
+
+def epoch_seconds(spec: RunSpec, speeds: Speeds) -> float:
+    """Seconds of one pass over the training images."""
+    return speeds.get((spec.model, spec.dataset)) or spec.model_entry.reference_seconds * spec.dataset_entry.train / 1000
+
+
+def images(spec: RunSpec, step: Step) -> float:
+    """The work of a step, in images trained on."""
+    data = spec.dataset_entry
+    match step:
+        case Train():
+            return (step.until - step.start) * data.train
+        case Score():
+            n = step.options.get("n_examples", 0)
+            return data.train if n == "all" else float(n)
+        case Prune():
+            return 2 * FORWARD * (data.validation + min(FIXED_TRAINING_IMAGES, data.train))
+        case Evaluate():
+            return FORWARD * {"train": data.train, "validation": data.validation, "test": data.test}[step.part]
+        case _:
+            return 0.0
+
+
+def seconds_left(spec: RunSpec, progress: Progress, epochs: Sequence[float], speeds: Speeds) -> float:
+    """What a running run still needs. `epochs`: seconds of the epochs that it has trained, in order; the last few count."""
+    each = median(epochs[-5:]) if epochs else epoch_seconds(spec, speeds)
+    return each * max(0, progress.total - progress.done) / spec.dataset_entry.train
