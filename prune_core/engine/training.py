@@ -82,9 +82,8 @@ def train(
         loss.backward()
         network.mask_gradient()
         optimiser.step(learning_rate(step, clock.epoch))
-        with torch.no_grad():
-            clock.sums.loss += loss.double() * len(y)
-            clock.sums.correct += (logits.argmax(1) == y).sum()
+        clock.sums.loss.add_(loss.detach(), alpha=len(y))
+        clock.sums.correct.add_((logits.detach().argmax(1) == y).sum())
         clock.sums.images += len(y)
         clock.sums.seconds += time.perf_counter() - began
         clock.iteration += 1
