@@ -195,14 +195,15 @@ def import_(bundle: Path) -> None:
 
 @commands.command()
 @click.option("--idle", default=600.0, show_default=True, type=click.FloatRange(min=0.1), help="End after so many seconds without a run.")
-def supervise(idle: float) -> None:
+@click.option("--checkpoint", default=30.0, show_default=True, type=click.FloatRange(min=0), help="Seconds between checkpoints of a run.")
+def supervise(idle: float, checkpoint: float) -> None:
     """Carry out queued runs until there are none. The pages and `submit` start this by themselves."""
     from .service import processes
     from .service.executor import LocalExecutor
-    from .service.supervisor import Supervisor
+    from .service.supervisor import Plan, Supervisor
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-    supervisor = Supervisor(Store.open(), LocalExecutor, processes.slots(), processes.threads(), idle)
+    supervisor = Supervisor(Store.open(), LocalExecutor, Plan(processes.slots(), processes.threads(), checkpoint, idle))
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: supervisor.stop.set())
     supervisor.run()

@@ -4,6 +4,7 @@ import logging
 import time
 from collections.abc import Callable
 from threading import Event
+from typing import NamedTuple
 from uuid import uuid4
 
 from ..store import AttemptOver, Store, StoreError
@@ -11,7 +12,7 @@ from ..store.lease import Lease, LeaseLost, give_back, lease, release_if_idle, r
 from ..store.queue import Running, claim, register, requeue, under_way
 from . import processes
 from .executor import Executor
-from .worker import Job
+from .worker import CHECKPOINT_SECONDS, Job
 
 IDLE_SECONDS = 600.0
 BUSY_WAIT, QUIET_WAIT, STANDBY_WAIT = 0.05, 0.1, 0.5
@@ -23,16 +24,23 @@ KILL_SECONDS = 5.0
 log = logging.getLogger(__name__)
 
 
+class Plan(NamedTuple):
+    """How to supervise: runs at the same time, threads of each, seconds between checkpoints, seconds without a run after which to end."""
+
+    slots: int
+    threads: int
+    checkpoint_seconds: float = CHECKPOINT_SECONDS
+    idle_seconds: float = IDLE_SECONDS
+
+
 class Supervisor:
     """Works from `run()` until the store has been idle for long enough, the lease is lost, or `stop` is set.
 
     Runs go on when it ends: the next supervisor finds their workers by process number.
     """
 
-    def __init__(
-        self, store: Store, new_executor: Callable[[], Executor], slots: int, threads: int, idle_seconds: float = IDLE_SECONDS
-    ) -> None:
-        self.store, self.new_executor, self.slots, self.threads, self.idle_seconds = store, new_executor, slots, threads, idle_seconds
+    def __init__(self, store: Store, new_executor: Callable[[], Executor], plan: Plan) -> None:
+        self.store, self.new_executor, self.plan = store, new_executor, plan
         self.lease = Lease(str(uuid4()), *processes.me())
         self.stop = Event()
         self.renewed = self.active = time.monotonic()
@@ -42,13 +50,13 @@ class Supervisor:
         if not self.wait_for_lease():
             return
         self.executor = self.new_executor()
-        log.info("Supervises %s as process %d with %d slots.", self.store.home, self.lease.pid, self.slots)
+        log.info("Supervises %s as process %d with %d slots.", self.store.home, self.lease.pid, self.plan.slots)
         self.active = time.monotonic()
         while not self.stop.is_set():
             try:
                 self.look()
-                if time.monotonic() - self.active > self.idle_seconds and release_if_idle(self.store, self.lease):
-                    log.info("Nothing to do for %.0f seconds: ends.", self.idle_seconds)
+                if time.monotonic() - self.active > self.plan.idle_seconds and release_if_idle(self.store, self.lease):
+                    log.info("Nothing to do for %.0f seconds: ends.", self.plan.idle_seconds)
                     return
             except LeaseLost as lost:
                 log.warning("%s This one ends.", lost)
@@ -74,7 +82,7 @@ class Supervisor:
                     self.active = time.monotonic()
             except StoreError as error:
                 log.warning("%s", error)
-            if time.monotonic() - self.active > self.idle_seconds:
+            if time.monotonic() - self.active > self.plan.idle_seconds:
                 return False
             self.stop.wait(STANDBY_WAIT)
         return False
@@ -89,16 +97,16 @@ class Supervisor:
         if queued or running:
             self.active = time.monotonic()
         busy = sum(not self.is_lost(r) for r in running)
-        while queued and busy < self.slots and self.executor.ready() and self.start_next():
+        while queued and busy < self.plan.slots and self.executor.ready() and self.start_next():
             queued, busy = queued - 1, busy + 1
 
     def start_next(self) -> bool:
         """Hand out the oldest queued run; false if there is none after all."""
-        claimed = claim(self.store, self.lease, self.threads)
+        claimed = claim(self.store, self.lease, self.plan.threads)
         if claimed is None:
             return False
         run = claimed.run
-        job = Job(self.store.home, self.store.url, run.id, claimed.attempt, claimed.threads, run.spec.device)
+        job = Job(self.store.home, self.store.url, run.id, claimed.attempt, claimed.threads, run.spec.device, self.plan.checkpoint_seconds)
         try:
             pid = self.executor.start(job)
         except OSError as error:

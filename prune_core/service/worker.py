@@ -14,6 +14,7 @@ from ..store.queue import requeue
 from . import processes
 
 PATIENCE = 60.0
+CHECKPOINT_SECONDS = 30.0
 PROGRESS_SECONDS = 0.25
 BEATS = 4
 
@@ -29,6 +30,7 @@ class Job(NamedTuple):
     attempt: int
     threads: int
     device: str
+    checkpoint_seconds: float = CHECKPOINT_SECONDS
     gpu: str | None = None
 
 
@@ -68,7 +70,15 @@ def carry_out(store: Store, attempt: Attempt, job: Job, stopping: Event, pulse: 
 
     spec = store.run(job.run_id).spec
     try:
-        for numbered in execute(spec, files=attempt.files, threads=job.threads, stop=stopping.is_set, report=pulse.report):
+        events = execute(
+            spec,
+            files=attempt.files,
+            threads=job.threads,
+            stop=stopping.is_set,
+            report=pulse.report,
+            checkpoint_seconds=job.checkpoint_seconds,
+        )
+        for numbered in events:
             if isinstance(numbered.event, Cancelled) and not store.run(job.run_id).cancel_requested:
                 requeue(store, job.run_id, job.attempt, "its worker was asked to end")
                 return
