@@ -19,7 +19,7 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stab
 
 
 def main() -> int:
-    if sys.version_info < (3, 11):
+    if sys.version_info < (3, 11):  # noqa: UP036  whoever starts this may have an older one
         return complain(f"Espalier needs Python 3.11 or newer; this is {sys.version.split()[0]}.")
     commands = {"dashboard": dashboard, "test": test}
     if len(sys.argv) < 2 or sys.argv[1] not in commands:
@@ -63,7 +63,12 @@ def browser() -> str:
         return found
     if run(PYTHON, "-m", "playwright", "install", "chromium") == 0:
         return ""
-    if shutil.which("apt-get") and os.geteuid() == 0 and run("apt-get", "update", "-qq") == 0 and run("apt-get", "install", "-y", "-qq", "chromium") == 0:
+    if (
+        shutil.which("apt-get")
+        and os.geteuid() == 0
+        and run("apt-get", "update", "-qq") == 0
+        and run("apt-get", "install", "-y", "-qq", "chromium") == 0
+    ):
         return shutil.which("chromium") or ""
     sys.exit("The tests need a Chromium: install one and name it in CHROMIUM=/path/to/chromium.")
 

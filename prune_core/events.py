@@ -9,10 +9,9 @@ from .steps import Step
 
 LARGEST = 64 * 1024
 CONFIG = ConfigDict(extra="forbid", ser_json_inf_nan="strings")
-event = dataclass(frozen=True, kw_only=True, config=CONFIG)
 
 
-@event
+@dataclass(frozen=True, kw_only=True, config=CONFIG)
 class LayerKept:
     """One prunable tensor. `units` of it can be pruned (weights, or channels), `kept` are left; `dead` outputs have no input left."""
 
@@ -22,7 +21,7 @@ class LayerKept:
     dead: int = 0
 
 
-@event
+@dataclass(frozen=True, kw_only=True, config=CONFIG)
 class Quality:
     """Loss (mean cross-entropy) and accuracy (0 to 1) on `n` examples, and the accuracy of each class (None: no example of it)."""
 
@@ -32,7 +31,7 @@ class Quality:
     per_class: tuple[float | None, ...] = ()
 
 
-@event
+@dataclass(frozen=True, kw_only=True, config=CONFIG)
 class FirstLayer:
     """What is left of the first layer. Dense: kept weights of each input pixel, of `of` units. Convolution: kept weights of each filter.
 
@@ -45,7 +44,7 @@ class FirstLayer:
     counts: tuple[int, ...]
 
 
-@event
+@dataclass(frozen=True, kw_only=True, config=CONFIG)
 class Histogram:
     """Scores of one layer: `counts[i]` non-zero scores lie in decade bin i between 10**edges[i] and 10**edges[i + 1]; `zeros` are exactly 0."""
 
@@ -55,7 +54,7 @@ class Histogram:
     zeros: int
 
 
-@event
+@dataclass(frozen=True, kw_only=True, config=CONFIG)
 class Started:
     spec: dict[str, Any]
     plan: tuple[Step, ...]
@@ -69,7 +68,7 @@ class Started:
     kind: Literal["started"] = "started"
 
 
-@event
+@dataclass(frozen=True, kw_only=True, config=CONFIG)
 class Scored:
     """Scores were computed. `kept`: per sparsity asked, the kept units of each layer (for looking; empty before a pruning)."""
 
@@ -86,7 +85,7 @@ class Scored:
     kind: Literal["scored"] = "scored"
 
 
-@event
+@dataclass(frozen=True, kw_only=True, config=CONFIG)
 class Pruned:
     """Units were removed. Validation part and 5,000 fixed training images, before and after, the same examples both times."""
 
@@ -111,7 +110,7 @@ class Pruned:
     kind: Literal["pruned"] = "pruned"
 
 
-@event
+@dataclass(frozen=True, kw_only=True, config=CONFIG)
 class Evaluated:
     epoch: float
     part: Literal["train", "validation", "test"]
@@ -119,7 +118,7 @@ class Evaluated:
     kind: Literal["evaluated"] = "evaluated"
 
 
-@event
+@dataclass(frozen=True, kw_only=True, config=CONFIG)
 class Epoch:
     """One epoch of training is over. `loss` and `accuracy` are running means in training mode over its examples."""
 
@@ -131,7 +130,7 @@ class Epoch:
     kind: Literal["epoch"] = "epoch"
 
 
-@event
+@dataclass(frozen=True, kw_only=True, config=CONFIG)
 class Measured:
     """A measurement that only reads."""
 
@@ -141,7 +140,7 @@ class Measured:
     kind: Literal["measured"] = "measured"
 
 
-@event
+@dataclass(frozen=True, kw_only=True, config=CONFIG)
 class Warned:
     """Something that the reader should know; the run goes on."""
 
@@ -150,7 +149,7 @@ class Warned:
     kind: Literal["warning"] = "warning"
 
 
-@event
+@dataclass(frozen=True, kw_only=True, config=CONFIG)
 class Finished:
     """The end. `test` and `validation` are None where nothing was trained or measured (a scoring run)."""
 
@@ -168,7 +167,7 @@ class Finished:
     kind: Literal["finished"] = "finished"
 
 
-@event
+@dataclass(frozen=True, kw_only=True, config=CONFIG)
 class Failed:
     """The run stopped by an error; the traceback is in its log."""
 
@@ -176,7 +175,7 @@ class Failed:
     kind: Literal["failed"] = "failed"
 
 
-@event
+@dataclass(frozen=True, kw_only=True, config=CONFIG)
 class Cancelled:
     epoch: float
     kind: Literal["cancelled"] = "cancelled"
@@ -197,7 +196,7 @@ class Numbered(NamedTuple):
 
     def json(self) -> str:
         """One line of JSON: the number first, then the event."""
-        return '{"number":%d,%s' % (self.number, to_json(self.event)[1:])
+        return f'{{"number":{self.number},{to_json(self.event)[1:]}'
 
 
 class Progress(NamedTuple):

@@ -21,7 +21,9 @@ class Settings(BaseSettings):
     slots: int | None = Field(None, ge=1, le=1024, description="Runs at the same time. Default: min(4, cores).")
     plugins: Path | None = Field(None, description="A Python file of additional methods. Reserved: nothing reads it yet.")
     password: str | None = Field(None, description="Shared password, needed (or OPEN) to listen on another interface than localhost.")
-    open: Literal["yes", "no"] = Field("no", description="'yes': another interface without a password, for those who put their own proxy in front.")
+    open: Literal["yes", "no"] = Field(
+        "no", description="'yes': another interface without a password, for those who put their own proxy in front."
+    )
 
     @property
     def data_folder(self) -> Path:

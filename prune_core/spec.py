@@ -49,7 +49,9 @@ class RunSpec(BaseModel):
     protocol: str = Field(DEFAULTS["protocol"], description="When to prune and when to train.")
     protocol_options: SerializeAsAny[Options] = Field(default_factory=Options)
     sparsity: float = Field(0.9, ge=0, lt=1, description="The fraction of weights (or channels) that is removed.")
-    granularity: Granularity | None = Field(None, description="Remove single weights or whole channels. Default: weights where the criterion ranks them.")
+    granularity: Granularity | None = Field(
+        None, description="Remove single weights or whole channels. Default: weights where the criterion ranks them."
+    )
     allocation: str | None = Field(None, description="How what is kept is shared out over the layers. Default: the criterion's.")
     epochs: int = Field(10, ge=0, le=10_000, description="All training of the run: passes over the training images.")
     batch_size: int | None = Field(None, ge=1, le=65_536, description="Images in one training step.")
@@ -57,7 +59,9 @@ class RunSpec(BaseModel):
     lr: float | None = Field(None, gt=0, le=100, description="Learning rate at the start.")
     momentum: float | None = Field(None, ge=0, lt=1, description="Momentum of SGD; of Adam the first beta.")
     weight_decay: float | None = Field(None, ge=0, le=1, description="Pull of every weight towards zero.")
-    lr_milestones: tuple[float, ...] | None = Field(None, max_length=32, description="Fractions of a training phase after which the rate falls to a tenth.")
+    lr_milestones: tuple[float, ...] | None = Field(
+        None, max_length=32, description="Fractions of a training phase after which the rate falls to a tenth."
+    )
     augment: bool | None = Field(None, description="Shift and flip training images by chance. No data set here asks for it yet.")
     keep_weights: Literal["final", "each"] = Field("final", description="Keep the final weights only, or those before each pruning too.")
     seed: int = Field(0, ge=0, lt=2**63, description="Names every use of chance: the same seed repeats the run bit for bit.")
@@ -81,7 +85,9 @@ class RunSpec(BaseModel):
             if options is None or type(options) is Options:
                 options = {}
             try:
-                data[f"{field}_options"] = table[name].options.model_validate(options.model_dump() if isinstance(options, BaseModel) else options)
+                data[f"{field}_options"] = table[name].options.model_validate(
+                    options.model_dump() if isinstance(options, BaseModel) else options
+                )
             except ValidationError as error:
                 problems += problems_of(error, table[name].options.model_fields, f"{field}_options.")
         try:
@@ -147,7 +153,12 @@ class RunSpec(BaseModel):
         if data.shape == model.input_shape and len(data.classes) == model.classes:
             return []
         fits = sorted(d.name for d in catalogue.datasets.values() if d.shape == model.input_shape and len(d.classes) == model.classes)
-        return [Problem("dataset", f"{data.name} has images of {data.shape} and {model.name} takes {model.input_shape}. Data sets that fit: {', '.join(fits)}.")]
+        return [
+            Problem(
+                "dataset",
+                f"{data.name} has images of {data.shape} and {model.name} takes {model.input_shape}. Data sets that fit: {', '.join(fits)}.",
+            )
+        ]
 
     def criterion_problems(self) -> list[Problem]:
         if "criterion" not in self.protocol_entry.uses:
@@ -157,7 +168,9 @@ class RunSpec(BaseModel):
             return [Problem("criterion", f"{self.protocol} needs one. Choices: {', '.join(sorted(catalogue.criteria))}.")]
         problems = []
         if self.granularity is not None and self.granularity not in entry.granularities:
-            problems.append(Problem("granularity", f"{entry.name} ranks {' or '.join(sorted(entry.granularities))}s, got '{self.granularity}'."))
+            problems.append(
+                Problem("granularity", f"{entry.name} ranks {' or '.join(sorted(entry.granularities))}s, got '{self.granularity}'.")
+            )
         if self.resolved_granularity == "channel" and not self.model_entry.channel_groups:
             fits = sorted(m.name for m in catalogue.models.values() if m.channel_groups)
             problems.append(Problem("model", f"{self.model} has no channels to prune. Models that have: {', '.join(fits)}."))
@@ -166,7 +179,11 @@ class RunSpec(BaseModel):
             problems.append(Problem("criterion_options.bn_mode", "'train' couples the images of a batch, so 'reduce' can't be 'sample'."))
         wrong = [c for c in getattr(options, "classes", ()) if not 0 <= c < len(self.dataset_entry.classes)]
         if wrong:
-            problems.append(Problem("criterion_options.classes", f"{self.dataset} has classes 0 to {len(self.dataset_entry.classes) - 1}, got {wrong[0]}."))
+            problems.append(
+                Problem(
+                    "criterion_options.classes", f"{self.dataset} has classes 0 to {len(self.dataset_entry.classes) - 1}, got {wrong[0]}."
+                )
+            )
         return problems
 
     def score_problems(self) -> list[Problem]:
@@ -209,7 +226,14 @@ class RunSpec(BaseModel):
     def resolved(self) -> "RunSpec":
         """The same run with nothing left open: recipe filled in, and what its protocol doesn't read set to nothing."""
         recipe = {
-            field: next((v for r in (self.model_entry.recipes.get(self.dataset), self.dataset_entry.recipe) if r and (v := getattr(r, field)) is not None), None)
+            field: next(
+                (
+                    v
+                    for r in (self.model_entry.recipes.get(self.dataset), self.dataset_entry.recipe)
+                    if r and (v := getattr(r, field)) is not None
+                ),
+                None,
+            )
             for field in TRAINING
         }
         if self.optimizer == "adam" and recipe["optimizer"] != "adam":

@@ -88,15 +88,28 @@ def message(e: ErrorDetails, fields: tuple[str, ...]) -> str:
         case "finite_number":
             return f"must be a finite number{got}"
         case "string_too_long":
-            return f"must have at most {context['max_length']} characters, got {len(value):,}." if isinstance(value, str) else e["msg"] + got
+            return (
+                f"must have at most {context['max_length']} characters, got {len(value):,}." if isinstance(value, str) else e["msg"] + got
+            )
         case "string_pattern_mismatch":
             return f"must look like {context['pattern']}{got}"
         case "json_invalid":
             return f"is not valid JSON: {context['error']}."
     wanted = {
-        "int_type": "a whole number", "int_parsing": "a whole number", "int_from_float": "a whole number", "int_parsing_size": "a whole number of ordinary size",
-        "float_type": "a number", "float_parsing": "a number", "bool_type": "true or false", "bool_parsing": "true or false",
-        "string_type": "text", "tuple_type": "a list", "list_type": "a list", "dict_type": "an object", "model_type": "an object", "model_attributes_type": "an object",
+        "int_type": "a whole number",
+        "int_parsing": "a whole number",
+        "int_from_float": "a whole number",
+        "int_parsing_size": "a whole number of ordinary size",
+        "float_type": "a number",
+        "float_parsing": "a number",
+        "bool_type": "true or false",
+        "bool_parsing": "true or false",
+        "string_type": "text",
+        "tuple_type": "a list",
+        "list_type": "a list",
+        "dict_type": "an object",
+        "model_type": "an object",
+        "model_attributes_type": "an object",
     }.get(kind)
     return f"must be {wanted}{got}" if wanted else f"{e['msg'][:1].lower()}{e['msg'][1:]}{got}"
 

@@ -12,7 +12,6 @@ from .entry import Allocation, Criterion, DataSet, Entry, Layer, Model, Options,
 from .models import MODELS
 from .protocols import PROTOCOLS
 
-
 E = TypeVar("E", bound=Entry)
 
 

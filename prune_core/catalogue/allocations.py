@@ -2,7 +2,17 @@
 
 from .entry import Allocation
 
-GLOBAL = Allocation(name="global", title="One ranking over all layers", summary="The best scores of the whole network stay.", function="prune_core.engine.allocation:global_ranking")
-PER_LAYER = Allocation(name="per_layer", title="The same share of every layer", summary="Every layer keeps the same share of its own.", function="prune_core.engine.allocation:per_layer")
+GLOBAL = Allocation(
+    name="global",
+    title="One ranking over all layers",
+    summary="The best scores of the whole network stay.",
+    function="prune_core.engine.allocation:global_ranking",
+)
+PER_LAYER = Allocation(
+    name="per_layer",
+    title="The same share of every layer",
+    summary="Every layer keeps the same share of its own.",
+    function="prune_core.engine.allocation:per_layer",
+)
 
 ALLOCATIONS = (GLOBAL, PER_LAYER)

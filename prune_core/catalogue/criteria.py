@@ -20,12 +20,16 @@ class ScoringOptions(ScopeOptions):
     """What every criterion that looks at data has in common."""
 
     n_examples: int | Literal["all"] = Field(100, ge=1, description="Training images that the scores are computed from.")
-    scoring_batch: int = Field(100, ge=1, le=100_000, description="Images in one pass while scoring; a short last batch weighs by its size.")
+    scoring_batch: int = Field(
+        100, ge=1, le=100_000, description="Images in one pass while scoring; a short last batch weighs by its size."
+    )
     classes: tuple[int, ...] = Field((), max_length=1000, description="Only images of these classes; empty: of all.")
     balanced: bool = Field(False, description="Equally many images of each class.")
     source: Literal["train", "validation"] = Field("train", description="The part of the data that the images are drawn from.")
     labels: Literal["true", "shuffled"] = Field("true", description="'shuffled' is the control: right images, labels dealt out at random.")
-    bn_mode: Literal["eval", "train"] = Field("eval", description="Batch norm by running statistics (eval) or by those of the batch (train).")
+    bn_mode: Literal["eval", "train"] = Field(
+        "eval", description="Batch norm by running statistics (eval) or by those of the batch (train)."
+    )
     calibrate_bn: int = Field(0, ge=0, le=10_000, description="Batches in training mode that set the batch norm statistics before scoring.")
     reduce: Literal["total", "batch", "sample"] = Field(
         "total", description="Where the absolute value is taken: of the mean over all images, of each batch, or of each image."
@@ -39,7 +43,8 @@ class RandomOptions(ScopeOptions):
 
 class MagnitudeOptions(ScopeOptions):
     threshold: Literal["rank", "std"] = Field(
-        "rank", description="Rank |w| as it is, or in units of its layer's standard deviation (Han et al.: one quality factor for all layers)."
+        "rank",
+        description="Rank |w| as it is, or in units of its layer's standard deviation (Han et al.: one quality factor for all layers).",
     )
 
 

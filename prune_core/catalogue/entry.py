@@ -83,7 +83,9 @@ class Model(Entry):
     macs: int = Field(description="Multiply-adds of one image; biases, BN and pooling not counted.")
     channel_groups: tuple[ChannelGroup, ...] = ()
     recipes: dict[str, Recipe] = Field(default_factory=dict, description="Where the paper's recipe differs from the data set's.")
-    reference_seconds: float = Field(description="Measured: seconds of training per 1,000 images on one core of a 2020s server, for first estimates.")
+    reference_seconds: float = Field(
+        description="Measured: seconds of training per 1,000 images on one core of a 2020s server, for first estimates."
+    )
 
     @property
     def weights(self) -> int:

@@ -8,7 +8,9 @@ from . import papers
 from .entry import ChannelGroup, Layer, Model, Options, Recipe
 
 Initialisation = Literal["glorot", "he", "lecun", "random_normal", "truncated_normal", "torch_default"]
-INITIALISATION_HELP = "How the first weights are drawn: Glorot, He and LeCun scale by the layer's width, the normals do not (standard deviation 0.1)."
+INITIALISATION_HELP = (
+    "How the first weights are drawn: Glorot, He and LeCun scale by the layer's width, the normals do not (standard deviation 0.1)."
+)
 
 
 class LeNet300Options(Options):
@@ -16,8 +18,12 @@ class LeNet300Options(Options):
 
 
 class LeNet5Options(Options):
-    initialisation: Initialisation = Field("lecun", description=INITIALISATION_HELP + " From the others the paper's recipe often stays at chance.")
-    relu_after_conv: bool = Field(False, description="ReLU after the convolutions too, as the Bayesian and L0 papers have it; Caffe's network has none.")
+    initialisation: Initialisation = Field(
+        "lecun", description=INITIALISATION_HELP + " From the others the paper's recipe often stays at chance."
+    )
+    relu_after_conv: bool = Field(
+        False, description="ReLU after the convolutions too, as the Bayesian and L0 papers have it; Caffe's network has none."
+    )
 
 
 class SmallConvOptions(Options):

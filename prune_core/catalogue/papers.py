@@ -4,9 +4,13 @@ from .entry import Paper
 
 LECUN_1998 = Paper(authors="LeCun et al.", title="Gradient-based learning applied to document recognition", year=1998, venue="Proc. IEEE")
 HAN_2015 = Paper(authors="Han et al.", title="Learning both weights and connections for efficient neural networks", year=2015, venue="NIPS")
-XIAO_2017 = Paper(authors="Xiao et al.", title="Fashion-MNIST: a novel image dataset for benchmarking machine learning algorithms", year=2017)
+XIAO_2017 = Paper(
+    authors="Xiao et al.", title="Fashion-MNIST: a novel image dataset for benchmarking machine learning algorithms", year=2017
+)
 LI_2017 = Paper(authors="Li et al.", title="Pruning filters for efficient ConvNets", year=2017, venue="ICLR")
-ZHU_2017 = Paper(authors="Zhu & Gupta", title="To prune, or not to prune: exploring the efficacy of pruning for model compression", year=2017)
+ZHU_2017 = Paper(
+    authors="Zhu & Gupta", title="To prune, or not to prune: exploring the efficacy of pruning for model compression", year=2017
+)
 LEE_2019 = Paper(
     authors="Lee, Ajanthan & Torr", title="SNIP: single-shot network pruning based on connection sensitivity", year=2019, venue="ICLR"
 )

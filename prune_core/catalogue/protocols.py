@@ -18,15 +18,21 @@ Measurement = Literal["latency"]
 class TrainingOptions(Options):
     """What every protocol that trains has in common."""
 
-    measure: tuple[Measurement, ...] = Field((), max_length=8, description="Measurements of the final network that only read: latency of a forward pass.")
+    measure: tuple[Measurement, ...] = Field(
+        (), max_length=8, description="Measurements of the final network that only read: latency of a forward pass."
+    )
 
 
 class PruningOptions(TrainingOptions):
     """What every protocol that prunes has in common."""
 
     target: Target = Field("smallest", description="Who goes: the lowest scores (usual), the highest, or survivors chosen by lot.")
-    keep_min: int | None = Field(None, ge=0, description="At least so many units stay in every layer. Default: 0 for weights, 1 for channels.")
-    schedule: Schedule = Field("exponential", description="How rounds share the removal: the same share of what is left each time, equal numbers, or cubic.")
+    keep_min: int | None = Field(
+        None, ge=0, description="At least so many units stay in every layer. Default: 0 for weights, 1 for channels."
+    )
+    schedule: Schedule = Field(
+        "exponential", description="How rounds share the removal: the same share of what is left each time, equal numbers, or cubic."
+    )
 
 
 class PruneAtInitOptions(PruningOptions):
@@ -42,10 +48,15 @@ class ScoreOptions(Options):
     criteria: tuple[str, ...] = Field(("snip",), min_length=1, max_length=16, description="Criteria to ask.")
     classes: Literal["each", "all"] = Field("each", description="Score on images of each class by itself, or on all together.")
     batch_sizes: tuple[int, ...] = Field((100,), min_length=1, max_length=16, description="Numbers of images to score on, each by itself.")
-    initialisations: tuple[Initialisation, ...] = Field((), max_length=6, description="Initialisations to score at; empty: the model's own.")
+    initialisations: tuple[Initialisation, ...] = Field(
+        (), max_length=6, description="Initialisations to score at; empty: the model's own."
+    )
     labels: Literal["true", "shuffled"] = Field("true", description="'shuffled' is the control: right images, labels dealt out at random.")
     sparsities: tuple[float, ...] = Field(
-        tuple(i / 100 for i in range(1, 100)), min_length=1, max_length=199, description="Sparsities at which what would be kept is counted."
+        tuple(i / 100 for i in range(1, 100)),
+        min_length=1,
+        max_length=199,
+        description="Sparsities at which what would be kept is counted.",
     )
 
 

@@ -8,7 +8,7 @@ from torch import Generator, Tensor, nn
 
 Scores = dict[str, Tensor]
 Batch = tuple[Tensor, Tensor]
-O = TypeVar("O")  # noqa: E741
+O = TypeVar("O", covariant=True)  # noqa: E741
 
 
 @dataclass(frozen=True)

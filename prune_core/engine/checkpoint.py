@@ -27,7 +27,9 @@ class Position(NamedTuple):
     seconds: float
 
 
-def pack(network: Network, optimiser: Optimiser, clock: Clock, position: Position, fingerprint: str) -> tuple[dict[str, NDArray], dict[str, str]]:
+def pack(
+    network: Network, optimiser: Optimiser, clock: Clock, position: Position, fingerprint: str
+) -> tuple[dict[str, NDArray], dict[str, str]]:
     """Tensors and metadata of a checkpoint."""
     tensors = {f"weights/{name}": array(t) for name, t in network.module.state_dict().items()}
     tensors |= {f"optimiser/{name}": array(t) for name, t in optimiser.state.items()}
@@ -56,7 +58,10 @@ def unpack(tensors: Arrays, metadata: Mapping[str, str], network: Network, optim
     clock.iteration = inner["iteration"]
     device = network.device
     clock.sums = Sums(
-        torch.from_numpy(tensors["sums/loss"].copy()).to(device), torch.from_numpy(tensors["sums/correct"].copy()).to(device), inner["images"], inner["epoch_seconds"]
+        torch.from_numpy(tensors["sums/loss"].copy()).to(device),
+        torch.from_numpy(tensors["sums/correct"].copy()).to(device),
+        inner["images"],
+        inner["epoch_seconds"],
     )
     return Position(inner["step"], inner["event"], inner["seconds"])
 
@@ -77,7 +82,8 @@ def unpacked_masks(masks: Mapping[str, NDArray[np.uint8]], shapes: str) -> dict[
     """The inverse of `packed_masks`: name -> bool tensor."""
     known: dict[str, list[int]] = json.loads(shapes)
     return {
-        name: torch.from_numpy(np.unpackbits(m, count=int(np.prod(known[name]))).reshape(known[name]).astype(bool)) for name, m in masks.items()
+        name: torch.from_numpy(np.unpackbits(m, count=int(np.prod(known[name]))).reshape(known[name]).astype(bool))
+        for name, m in masks.items()
     }
 
 

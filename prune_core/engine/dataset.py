@@ -68,7 +68,9 @@ def open_data(entry: DataSet, device: torch.device, report: Callable[[str], None
     shape = (1, entry.shape[0], 1, 1)
     shift = 255 * torch.tensor(entry.mean, device=device).reshape(shape)
     scale = 1 / (255 * torch.tensor(entry.std, device=device).reshape(shape))
-    parts = {part: Images(mapped(folder, f"{part}-images", device), mapped(folder, f"{part}-labels", device), shift, scale) for part in PARTS}
+    parts = {
+        part: Images(mapped(folder, f"{part}-images", device), mapped(folder, f"{part}-labels", device), shift, scale) for part in PARTS
+    }
     return Data(entry, parts)
 
 
@@ -82,8 +84,9 @@ def decode(entry: DataSet, folder: Path, report: Callable[[str], None]) -> None:
     source: Arrays = function_of(entry)(settings().data_folder, report)
     order = np.random.default_rng(seed_of(0, "split")).permutation(len(source.train_labels))
     validation, train = order[: entry.validation], order[entry.validation :]
-    if (len(train), len(source.test_labels)) != (entry.train, entry.test):
-        raise DataError(f"{entry.title} should have {entry.train + entry.validation:,} training and {entry.test:,} test images, found {len(order):,} and {len(source.test_labels):,}.")
+    found, wanted = (len(train), len(source.test_labels)), (entry.train, entry.test)
+    if found != wanted:
+        raise DataError(f"{entry.title} has (training, test) images {found} where {wanted} should be.")
     folder.parent.mkdir(parents=True, exist_ok=True)
     beside = Path(tempfile.mkdtemp(prefix=folder.name, dir=folder.parent))
     for part, images, labels in (

@@ -77,7 +77,9 @@ def chosen_device(name: str) -> torch.device:
 class Execution:
     """The state of a run while its plan is carried out: network, optimiser, clock, pending scores, next event number."""
 
-    def __init__(self, spec: RunSpec, files: Files, stop: Callable[[], bool], report: Callable[[Progress], None], checkpoint_seconds: float) -> None:
+    def __init__(
+        self, spec: RunSpec, files: Files, stop: Callable[[], bool], report: Callable[[Progress], None], checkpoint_seconds: float
+    ) -> None:
         self.spec, self.files, self.stop, self.report, self.checkpoint_seconds = spec, files, stop, report, checkpoint_seconds
         self.plan, self.device, self.fingerprint = plan(spec), chosen_device(spec.device), spec.fingerprint
         self.total = sum(self.images_of(step) for step in self.plan)
@@ -198,7 +200,9 @@ class Execution:
         if self.clock.iteration == 0:
             yield Evaluated(epoch=0.0, part="validation", quality=self.quality("validation"))
         points = self.looks()
-        for _ in train(self.spec, step, self.network, self.optimiser, self.data["train"], self.clock, lambda i: self.pause(i, step, points)):
+        for _ in train(
+            self.spec, step, self.network, self.optimiser, self.data["train"], self.clock, lambda i: self.pause(i, step, points)
+        ):
             iteration, epoch = self.clock.iteration, self.clock.epoch
             if iteration in points or iteration == self.clock.at(step.until):
                 yield Evaluated(epoch=epoch, part="validation", quality=self.quality("validation"))
@@ -223,7 +227,11 @@ class Execution:
     def epoch_over(self, lr: float) -> Epoch:
         sums, self.clock.sums = self.clock.sums, Sums.zero(self.device)
         return Epoch(
-            epoch=self.clock.epoch, loss=float(sums.loss) / sums.images, accuracy=int(sums.correct) / sums.images, lr=lr, seconds=sums.seconds
+            epoch=self.clock.epoch,
+            loss=float(sums.loss) / sums.images,
+            accuracy=int(sums.correct) / sums.images,
+            lr=lr,
+            seconds=sums.seconds,
         )
 
     def evaluate(self, step: Evaluate) -> Iterator[Event]:

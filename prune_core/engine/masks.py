@@ -1,6 +1,7 @@
 """The one place where scores become masks: by exact counts and seeded keys, never by comparing with a threshold."""
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -28,7 +29,7 @@ class Ranking(NamedTuple):
     @property
     def slices(self) -> list[slice]:
         ends = np.cumsum((0, *self.sizes))
-        return [slice(int(a), int(b)) for a, b in zip(ends[:-1], ends[1:], strict=True)]
+        return [slice(int(a), int(b)) for a, b in pairwise(ends)]
 
 
 class Cut(NamedTuple):

@@ -99,7 +99,9 @@ class Network:
     def first_layer(self) -> FirstLayer:
         """What is left of the first layer, per input pixel (dense) or per filter (convolution)."""
         layer = self.entry.layers[0]
-        return FirstLayer(**first_layer_form(layer, self.entry.input_shape), counts=tuple(first_layer_counts(self.mask_of(layer.name)).tolist()))
+        return FirstLayer(
+            **first_layer_form(layer, self.entry.input_shape), counts=tuple(first_layer_counts(self.mask_of(layer.name)).tolist())
+        )
 
     def weights_sha256(self) -> str:
         """SHA-256 over every parameter and buffer, names and little-endian values, in the order of the modules (hexadecimal)."""

@@ -25,7 +25,7 @@ class Optimiser(Protocol):
 class Sgd:
     """SGD with momentum and weight decay, as torch.optim.SGD computes it."""
 
-    per_weight = ("momentum",)
+    per_weight: tuple[str, ...] = ("momentum",)
 
     def __init__(self, weights: Tensor, gradient: Tensor, momentum: float, weight_decay: float) -> None:
         self.weights, self.gradient, self.momentum, self.weight_decay = weights, gradient, momentum, weight_decay
@@ -48,11 +48,15 @@ class Sgd:
 class Adam:
     """Adam with weight decay added to the gradient, as torch.optim.Adam computes it; `momentum` is the first beta."""
 
-    per_weight = ("mean", "square")
+    per_weight: tuple[str, ...] = ("mean", "square")
 
     def __init__(self, weights: Tensor, gradient: Tensor, momentum: float, weight_decay: float) -> None:
         self.weights, self.gradient, self.momentum, self.weight_decay = weights, gradient, momentum, weight_decay
-        self.state = {"mean": torch.zeros_like(weights), "square": torch.zeros_like(weights), "steps": torch.zeros((), device=weights.device)}
+        self.state = {
+            "mean": torch.zeros_like(weights),
+            "square": torch.zeros_like(weights),
+            "steps": torch.zeros((), device=weights.device),
+        }
         self.fused = hasattr(torch, "_fused_adam_")
 
     def step(self, lr: float) -> None:

@@ -22,7 +22,7 @@ BINS = 40
 
 
 def score(step: Score, network: Network, data: Data, seed: int) -> Scores:
-    """Scores of every unit, name -> float64 tensor; higher stays. Raises RunError where one is not finite, naming the layer."""
+    """Scores of every unit, name -> float64 tensor on the CPU; higher stays. Raises RunError where one is not finite, naming the layer."""
     entry = criteria[step.criterion]
     options = entry.options.model_validate(step.options)
     assert isinstance(options, ScopeOptions)
@@ -32,6 +32,7 @@ def score(step: Score, network: Network, data: Data, seed: int) -> Scores:
     with untouched(network.module):
         batches = prepared(network.module, data, options, seed, step.round) if isinstance(options, ScoringOptions) else []
         scores: Scores = function_of(entry)(Scoring(network.module, weights, units, batches, options, chance))
+    scores = {name: values.cpu() for name, values in scores.items()}
     for name, values in scores.items():
         if bad := int((~values.isfinite()).sum()):
             raise RunError(
@@ -53,10 +54,10 @@ def ranked(step: Score, network: Network, options: ScopeOptions) -> tuple[dict[s
 
 
 def alive(step: Score, network: Network, scores: Scores) -> dict[str, Tensor]:
-    """Bool tensors of the scores' shapes: the units that no earlier pruning removed."""
+    """Bool tensors of the scores' shapes, on the CPU: the units that no earlier pruning removed."""
     if step.granularity == "channel":
-        return {g.name: network.mask_of(g.members[0]).flatten(1).any(1) for g in network.entry.channel_groups}
-    return {name: network.mask_of(name) for name in scores}
+        return {g.name: network.mask_of(g.members[0]).flatten(1).any(1).cpu() for g in network.entry.channel_groups}
+    return {name: network.mask_of(name).cpu() for name in scores}
 
 
 @contextmanager
@@ -107,7 +108,9 @@ def draw(part: Images, options: ScoringOptions, data: Data, seed: int, round: in
     n = len(order) if options.n_examples == "all" else options.n_examples
     if n > len(order):
         of = f" of class {', '.join(data.entry.classes[c] for c in options.classes)}" if options.classes else ""
-        raise RunError(f"criterion_options.n_examples: {n:,} images asked, {data.entry.title} has {len(order):,}{of} in its {options.source} part.")
+        raise RunError(
+            f"criterion_options.n_examples: {n:,} images asked, {data.entry.title} has {len(order):,}{of} in its {options.source} part."
+        )
     if not options.balanced:
         return order[:n]
     wanted = options.classes or tuple(range(data.classes))

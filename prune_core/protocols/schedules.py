@@ -40,6 +40,11 @@ def score_and_prune(spec: RunSpec, sparsity: float, round: int) -> tuple[Score, 
     keep_min = options.keep_min if options.keep_min is not None else int(granularity == "channel")
     score = Score(criterion=spec.criterion, options=spec.criterion_options.model_dump(mode="json"), granularity=granularity, round=round)
     prune = Prune(
-        sparsity=sparsity, granularity=granularity, allocation=spec.allocation or "global", target=options.target, keep_min=keep_min, round=round
+        sparsity=sparsity,
+        granularity=granularity,
+        allocation=spec.allocation or "global",
+        target=options.target,
+        keep_min=keep_min,
+        round=round,
     )
     return score, prune

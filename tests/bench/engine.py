@@ -97,10 +97,11 @@ def main() -> None:
     gradient, mask = torch.randn(266_610), (torch.rand(266_610) < 0.1).float()
     dense_step = timed(bare_epoch) / 540
     mask_cost = timed(lambda: [gradient.mul_(mask) for _ in range(2_000)]) / 2_000
+    grid = ratios(lambda: looked_once(net, data, step), lambda: looked_anew(net, data, step))
     rows = [
         ("epoch of an unpruned run, events and validation included / bare loop", *ratios(our_epochs(0.0), bare_epoch), "1.10"),
         ("epoch of a run pruned to 95 % / bare dense loop", *ratios(our_epochs(0.95), bare_epoch), "1.10"),
-        ("saliency grid of 10 x 9 from one scoring a class / scoring each anew", *ratios(lambda: looked_once(net, data, step), lambda: looked_anew(net, data, step)), "0.30"),
+        ("saliency grid of 10 x 9 from one scoring a class / scoring each anew", *grid, "0.30"),
     ]  # fmt: skip
     lines = [
         f"CPU seconds, one thread, torch {torch.__version__}, {platform.machine()}, {PAIRS} pairs A B A B; median (smallest to largest) of the ratios.", "",

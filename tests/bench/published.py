@@ -78,7 +78,11 @@ def main() -> None:
     stored = RESULTS / "published.json"
     known = json.loads(stored.read_text()) if stored.exists() else []
     rows = {(r["study"], r["seed"]): r for r in known}
-    fresh = {k for k, r in rows.items() if (s := next((s for s in STUDIES if s.name == k[0]), None)) and spec_of(s, k[1]).fingerprint == r["fingerprint"]}
+    fresh = {
+        k
+        for k, r in rows.items()
+        if (s := next((s for s in STUDIES if s.name == k[0]), None)) and spec_of(s, k[1]).fingerprint == r["fingerprint"]
+    }
     wanted = [(s.name, seed) for s in STUDIES for seed in SEEDS if only in (None, s.name) and (s.name, seed) not in fresh]
     with ProcessPoolExecutor(settings().slot_count) as pool:
         for job in as_completed([pool.submit(measured, *w) for w in wanted]):

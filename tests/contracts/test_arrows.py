@@ -23,7 +23,14 @@ def test_arrows_point_one_way(capsys, monkeypatch):
 def test_what_pages_import_leaves_torch_out_of_a_fresh_process():
     names = sorted({n for page in PAGES for n in imported(page) if n.partition(".")[0] in ("prune_core", "pages")})
     code = "import sys, importlib\nfor n in sys.argv[1:]: importlib.import_module(n)\nsys.exit('torch' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code, *names], cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", code, *names],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert names
     assert done.returncode == 0, done.stderr
 
@@ -39,7 +46,7 @@ def imported(path: Path) -> set[str]:
     return found
 
 
-@pytest.mark.parametrize("path", [p for p in ROOT.glob("prune_core/**/*.py")], ids=lambda p: str(p.relative_to(ROOT)))
+@pytest.mark.parametrize("path", list(ROOT.glob("prune_core/**/*.py")), ids=lambda p: str(p.relative_to(ROOT)))
 def test_every_module_says_what_it_is_for(path):
     text = path.read_text()
     assert not text.strip() or ast.get_docstring(ast.parse(text)), "no docstring"

@@ -10,7 +10,7 @@ from prune_core import RunSpec, catalogue
 from prune_core.catalogue.criteria import ScoringOptions
 from prune_core.engine.dataset import open_data
 from prune_core.engine.network import Network
-from prune_core.engine.scoring import histograms, alive, score
+from prune_core.engine.scoring import alive, histograms, score
 from prune_core.models.initialisation import initialise
 from prune_core.steps import Score
 

@@ -203,8 +203,12 @@ def test_a_layer_that_lost_everything_is_reported_and_the_run_goes_on():
 
 
 def test_data_that_is_neither_here_nor_to_be_had_is_an_error_that_names_files_and_folder(tmp_path, monkeypatch):
-    monkeypatch.setattr("prune_core.engine.dataset.settings", lambda: settings().model_copy(update={"home": tmp_path, "data": tmp_path / "none"}))
-    with pytest.raises(RunError, match=r"Fashion-MNIST is not here and could not be downloaded\. Put train-images-idx3-ubyte\.gz, .* into .*raw"):
+    monkeypatch.setattr(
+        "prune_core.engine.dataset.settings", lambda: settings().model_copy(update={"home": tmp_path, "data": tmp_path / "none"})
+    )
+    with pytest.raises(
+        RunError, match=r"Fashion-MNIST is not here and could not be downloaded\. Put train-images-idx3-ubyte\.gz, .* into .*raw"
+    ):
         list(run(RunSpec(dataset="fashion_mnist")))
 
 
@@ -216,7 +220,7 @@ def test_a_device_that_is_not_here_is_an_error_in_words():
 
 
 def test_every_kind_of_event_is_known_to_the_type_that_reads_them():
-    with pytest.raises(ValueError, match="union_tag_invalid|does not match any"):
+    with pytest.raises(ValueError, match=r"union_tag_invalid|does not match any"):
         EVENT.validate_python({"kind": "unheard_of"})
 
 

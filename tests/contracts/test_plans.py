@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -43,13 +44,15 @@ class TestEveryProtocol:
 
     def test_every_pruning_follows_a_scoring(self, protocol):
         steps = plan(RunSpec(protocol=protocol))
-        for before, step in zip(steps, steps[1:], strict=False):
+        for before, step in pairwise(steps):
             if isinstance(step, Prune):
                 assert isinstance(before, Score)
 
 
 def test_planning_needs_no_torch():
-    code = "import sys; from prune_core import *; [plan(RunSpec(protocol=p)) for p in catalogue.protocols]; sys.exit('torch' in sys.modules)"
+    code = (
+        "import sys; from prune_core import *; [plan(RunSpec(protocol=p)) for p in catalogue.protocols]; sys.exit('torch' in sys.modules)"
+    )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 

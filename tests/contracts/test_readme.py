@@ -18,7 +18,9 @@ PYTHON = re.findall(r"```python\n(.*?)```", README, re.S)
 
 
 def python(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
-    return subprocess.run([sys.executable, *arguments], cwd=folder, env=os.environ | {"PYTHONPATH": str(folder)}, capture_output=True, text=True, check=False)
+    return subprocess.run(
+        [sys.executable, *arguments], cwd=folder, env=os.environ | {"PYTHONPATH": str(folder)}, capture_output=True, text=True, check=False
+    )
 
 
 def test_the_recipe_for_a_criterion_works_word_for_word(tmp_path):
@@ -32,7 +34,9 @@ def test_the_recipe_for_a_criterion_works_word_for_word(tmp_path):
     done = python(tmp_path, "-m", "prune_core", "run", "--set", "criterion=gradient", "--set", "epochs=1", "--json")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout.splitlines()[-1])["kind"] == "finished"
-    tried = python(tmp_path, "-m", "pytest", "tests/contracts/test_criteria.py", "-q", "-k", "gradient and not l2", "-p", "no:cacheprovider")
+    tried = python(
+        tmp_path, "-m", "pytest", "tests/contracts/test_criteria.py", "-q", "-k", "gradient and not l2", "-p", "no:cacheprovider"
+    )
     assert tried.returncode == 0, tried.stdout
     assert re.search(r"\d+ passed", tried.stdout) or "100%" in tried.stdout
 

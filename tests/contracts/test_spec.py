@@ -46,7 +46,9 @@ def test_what_the_recipe_would_fill_in_makes_the_same_run_when_said_aloud():
 
 
 def test_a_dense_run_is_the_same_whatever_criterion_stands_beside_it():
-    assert RunSpec(protocol="dense", criterion="snip").fingerprint == RunSpec(protocol="dense", criterion="random", sparsity=0.5).fingerprint
+    assert (
+        RunSpec(protocol="dense", criterion="snip").fingerprint == RunSpec(protocol="dense", criterion="random", sparsity=0.5).fingerprint
+    )
 
 
 def test_channels_are_the_granularity_of_a_criterion_that_ranks_nothing_else():
@@ -106,7 +108,13 @@ def test_several_problems_are_told_at_once():
     assert [p.field for p in caught.value.problems] == ["criterion", "epochs", "protocol_options.rounds"]
 
 
-@given(st.recursive(st.none() | st.booleans() | st.floats() | st.text() | st.integers(), lambda s: st.lists(s) | st.dictionaries(st.text(), s), max_leaves=8))
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.floats() | st.text() | st.integers(),
+        lambda s: st.lists(s) | st.dictionaries(st.text(), s),
+        max_leaves=8,
+    )
+)
 def test_rubbish_is_refused_in_words_and_never_crashes(rubbish):
     if rubbish == {}:
         return

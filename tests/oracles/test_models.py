@@ -9,7 +9,11 @@ from torch.utils.flop_counter import FlopCounterMode
 from prune_core import catalogue
 from prune_core.models.initialisation import INITIALISATIONS, initialise
 
-PUBLISHED = {"lenet_300_100": (266_610, 266_200, 266_200), "lenet_5": (431_080, 430_500, 2_293_000), "small_conv": (14_458, 14_288, 1_467_968)}
+PUBLISHED = {
+    "lenet_300_100": (266_610, 266_200, 266_200),
+    "lenet_5": (431_080, 430_500, 2_293_000),
+    "small_conv": (14_458, 14_288, 1_467_968),
+}
 
 
 def built(entry):
