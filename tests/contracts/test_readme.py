@@ -68,3 +68,11 @@ def test_every_file_that_is_linked_is_here():
 @pytest.mark.parametrize("kind", ["criterion", "model", "data set", "protocol", "chart", "page"])
 def test_there_is_a_recipe_for_every_kind_of_thing(kind):
     assert f"### A {kind}\n" in README
+
+
+def test_the_figures_of_the_readme_are_those_that_were_recorded():
+    recorded = (ROOT / "tests/bench/results/published.md").read_text()
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in recorded.splitlines() if line.startswith("| ")][2:]
+    assert len(rows) >= 4
+    for what, kept, error, _, published, _ in rows:
+        assert f"| {what} | {kept} | {error} | {published} |" in README
