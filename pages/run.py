@@ -58,11 +58,11 @@ def files(run: Run) -> None:
     kept = [file for file in store().files(run.id) if file.kind in routes.KINDS]
     with st.popover("Files", icon=":material/download:", key="run-files"):
         lines = [(file.name, size(file.bytes)) for file in kept] + [(routes.HISTORY, "every epoch, measurement and pruning")]
-        links = "".join(
-            f'<li><a href="{routes.address(run, name)}" target="_self" download>{name}</a> <span>{figure.text(about)}</span></li>'
+        rows = [
+            f'<a href="{routes.address(run, name)}" target="_self" download>{name}</a><span>{figure.text(about)}</span>'
             for name, about in lines
-        )
-        st.html(f'<ul class="espalier-files-list">{links}</ul>')
+        ]
+        st.html(f'<div class="espalier-links">{"".join(rows)}</div>')
         st.html('<p class="espalier-note">Masks are bit-packed, weights are arrays by name; both are safetensors files.</p>')
 
 

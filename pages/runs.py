@@ -55,9 +55,16 @@ def listing() -> None:
         return
     # The key names the rows: a selection must never slide to another run when one comes or goes.
     rows = st.dataframe(
-        table(runs, st.context.timezone), column_config=COLUMNS, hide_index=True, on_select="rerun", selection_mode="multi-row",
-        height=min(460, 38 + 35 * len(runs)), alt="Runs, newest first", key=f"runs-{hash(tuple(run.id for run in runs))}",
-    )["selection"]["rows"]  # fmt: skip
+        table(runs, st.context.timezone),
+        column_config=COLUMNS,
+        hide_index=True,
+        on_select="rerun",
+        selection_mode="multi-row",
+        height=min(460, 38 + 35 * len(runs)),
+        placeholder="",
+        alt="Runs, newest first",
+        key=f"runs-{hash(tuple(run.id for run in runs))}",
+    )["selection"]["rows"]
     selected = [runs[row] for row in rows if row < len(runs)]
     if selected:
         actions(selected)

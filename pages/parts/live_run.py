@@ -40,7 +40,7 @@ def progress(shot: Snapshot) -> None:
     run, history = shot
     with st.container(horizontal=True, vertical_alignment="bottom", key="run-progress"):
         line = headline(run, history, ahead(run), store().speeds(), st.context.timezone)
-        st.progress(line.share, text=plain(line.words))
+        st.progress(line.share, text=f":red[:material/error: {plain(line.words)}]" if run.state == "failed" else plain(line.words))
         if run.state in ALIVE:
             told = run.cancel_requested
             if st.button("Cancelling" if told else "Cancel run", icon=":material/stop:", disabled=told, key="cancel-run"):
@@ -58,29 +58,37 @@ def ahead(run: Run) -> int:
 def figures(shot: Snapshot) -> None:
     """Numbers, the accuracy with its drops, what the first layer kept, what every layer kept."""
     run, history = shot
+    if run.state in ("failed", "cancelled") and not history.validation:
+        figure.caption(sentence(run, history))
+        return
     with st.grid(3, min_column_width=150, key="run-numbers"):
         for number in numbers(run, history, dense_accuracy(run.spec)):
             st.metric(number.label, number.value, number.reference or None, delta_color="off", delta_arrow="off", help=number.help)
-    curve, mask, left = accuracy_chart.accuracy(history), first_layer.first_layer(history), layers.layers(history)
-    with st.container(key="view"):
+    mask, left = first_layer.first_layer(history), layers.layers(history)
+    with st.container(key="run-picture"):
         picture, beside = st.columns([13, 5], gap="medium")
         with picture:
-            figure.show(
-                lambda theme: accuracy_chart.draw(curve, theme),
-                key="accuracy",
-                label="Validation accuracy over the epochs of training",
-                sentence=sentence(run, history),
-                table=curve.table(),
-                name=f"espalier-accuracy-{run.id[:8]}",
-                note=note(shot),
-                revision=run.id,
-            )
+            accuracy_figure(shot)
         with beside:
             st.html(f'<p class="espalier-label">Weights kept {"per input pixel" if mask.layout == "pixels" else "in each filter"}</p>')
             masks.first_layer(mask, key="first-layer")
-    with st.container(horizontal=True, vertical_alignment="center", key="layers-head"):
-        st.html(f'<p class="espalier-label">{words.capital(left.what)} kept per layer</p>', width="stretch")
+    st.html(f'<p class="espalier-label">{words.capital(left.what)} kept per layer</p>')
     bars(left)
+
+
+def accuracy_figure(shot: Snapshot) -> None:
+    run, history = shot
+    curve = accuracy_chart.accuracy(history)
+    figure.show(
+        lambda theme: accuracy_chart.draw(curve, theme),
+        key="accuracy",
+        label="Validation accuracy over the epochs of training",
+        sentence=sentence(run, history),
+        table=curve.table(),
+        name=f"espalier-accuracy-{run.id[:8]}",
+        note=note(shot),
+        revision=run.id,
+    )
 
 
 def note(shot: Snapshot) -> str:

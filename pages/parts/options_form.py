@@ -55,9 +55,19 @@ def is_optional(info: FieldInfo) -> bool:
     return NONE in get_args(info.annotation)
 
 
+def fitting(field: Field) -> list[Any]:
+    """The choices of a field of a finite type that go together with the rest."""
+    return [choice for choice in (field.choices or choices_of(field.info)) if field.allowed(choice)]
+
+
+def is_open(field: Field) -> bool:
+    """Whether there is anything to choose: not where all choices but one are ruled out by the rest."""
+    return not (field.choices or choices_of(field.info)) or len(fitting(field)) > 1
+
+
 def ask(field: Field, key: str) -> Any:
-    """Draw the widget of a field and return its value, not yet validated. Where only one choice fits there is no widget."""
-    choices = [c for c in (field.choices or choices_of(field.info)) if field.allowed(c)]
+    """Draw the widget of a field and return its value, not yet validated."""
+    choices = fitting(field)
     label, help = title(field.name, field.info), field.info.description
     if field.choices or choices_of(field.info):
         return among(field, choices, label, help, key)
@@ -72,8 +82,6 @@ def among(field: Field, choices: list[Any], label: str, help: str | None, key: s
     if set(choices) == {False, True} and not is_optional(field.info):
         return st.toggle(label, value=field.value, help=help, key=key)
     options = [None, *choices] if is_optional(field.info) else choices
-    if len(choices) < 2:
-        return field.value
 
     def worded(value: Any) -> str:
         if value is None:
@@ -91,7 +99,7 @@ def number(field: Field, kind: type, label: str, help: str | None, key: str) -> 
         label,
         min_value=None if low is None else kind(low), max_value=None if high is None else kind(high), value=field.value,
         step=1 if whole else step_of(field.value or field.default or above or 0.1), format=None if whole else "%g",
-        placeholder=f"{field.default:g} (default)" if isinstance(field.default, int | float) else "default", help=help, key=key,
+        placeholder=f"{field.default:g}" if isinstance(field.default, int | float) else "default", help=help, key=key,
     )  # fmt: skip
 
 

@@ -189,12 +189,12 @@ class Widgets(NamedTuple):
 
     def group(self, heading: str, fields: Iterable[Field], prefix: str, entry: str = "") -> dict[str, Any]:
         """Fields under a small heading, two in a row; field -> value of those that are not at their default."""
-        fields = list(fields)
+        fields = [field for field in fields if options_form.is_open(field)]
         if not fields:
             return {}
         st.markdown(f"**{heading}**")
         told = {}
-        with st.grid(2, min_column_width=130, vertical_alignment="bottom"):
+        with st.grid(min(2, len(fields)), min_column_width=130, vertical_alignment="bottom"):
             for field in fields:
                 value = options_form.ask(field, self.key(f"{entry}-{prefix}{field.name}"))
                 if options_form.changed(value, field.info):

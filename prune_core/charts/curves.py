@@ -10,6 +10,7 @@ from . import words
 from .accuracy import FLOORS, y_ticks
 from .theme import Theme, figure, nothing
 
+DASHES = ("solid", "dash", "longdash", "dot", "dashdot", "longdashdot", "8px,3px", "3px,3px")
 X, Y = "Epoch", "Validation accuracy"
 
 
@@ -33,13 +34,13 @@ class Curves(NamedTuple):
         if not self.series:
             return "None of these runs has measured anything yet."
         if len(self.series) == 1:
-            return f"{self.series[0].title} stands at {words.accuracy(self.series[0].accuracy[-1])} of the validation images."
+            return f"{self.series[0].label} stands at {words.accuracy(self.series[0].accuracy[-1])} of the validation images."
         best, worst = max(self.series, key=lambda s: s.accuracy[-1]), min(self.series, key=lambda s: s.accuracy[-1])
         if words.accuracy(best.accuracy[-1]) == words.accuracy(worst.accuracy[-1]):
             return f"All {words.counted(len(self.series))} stand at {words.accuracy(best.accuracy[-1])} of the validation images."
         return (
-            f"{best.title} stands highest, at {words.accuracy(best.accuracy[-1])} of the validation images; "
-            f"{worst.title} lowest, at {words.accuracy(worst.accuracy[-1])}."
+            f"{best.label} stands highest, at {words.accuracy(best.accuracy[-1])} of the validation images; "
+            f"{worst.label} lowest, at {words.accuracy(worst.accuracy[-1])}."
         )
 
     def table(self) -> dict[str, list[object]]:
@@ -60,24 +61,27 @@ def one(title: str, history: History) -> Series:
 
 
 def draw(numbers: Curves, theme: Theme, height: int = 260) -> go.Figure:
-    """A line a run in its criterion's colour and dash, its label at its end."""
+    """A line a run in its criterion's colour and dash, its label at its end. Runs of one family differ by dash."""
     if not numbers.series:
         return nothing(theme, height, "Nothing measured yet.", X, Y)
     until = max(s.epochs[-1] for s in numbers.series)
     settled = [a for s in numbers.series for a in (s.accuracy[max(1, len(s.accuracy) // 10) :] or s.accuracy)]
     floor = max(f for f in FLOORS if f == 0 or f <= min(settled) - 0.005)
     ticks = y_ticks(floor)
+    longest = max(len(s.label) for s in numbers.series)
     fig = figure(
-        theme, height, margin={"l": 62, "r": 200, "t": 14, "b": 46, "pad": 4},
+        theme, height, margin={"l": 62, "r": min(280, 24 + 8 * longest), "t": 14, "b": 46, "pad": 4},
         xaxis={"title": {"text": X}, "range": [0, until], "showgrid": False, "nticks": 9},
         yaxis={"title": {"text": Y}, "range": [floor, 1.004], "tickvals": ticks, "ticktext": [f"{round(100 * t)} %" for t in ticks]},
     )  # fmt: skip
     places = apart([s.accuracy[-1] for s in numbers.series], 18 / (height - 60) * (1.004 - floor))
-    for series, place in zip(numbers.series, places, strict=True):
+    for i, (series, place) in enumerate(zip(numbers.series, places, strict=True)):
         style = theme.style(series.family)
+        before = sum(s.family == series.family for s in numbers.series[:i])
+        dash = style.dash if not before else DASHES[(DASHES.index(style.dash) + before) % len(DASHES)]
         fig.add_scatter(
             x=series.epochs, y=series.accuracy, mode="lines", name=plain(series.label),
-            line={"color": style.colour, "width": 2.25, "dash": style.dash},
+            line={"color": style.colour, "width": 2.25, "dash": dash},
             hovertemplate=f"{plain(series.title)}<br>epoch %{{x:.4g}}: %{{y:.1%}}<extra></extra>",
         )  # fmt: skip
         fig.add_scatter(
