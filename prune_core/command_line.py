@@ -171,7 +171,8 @@ def show(run: str, as_json: bool) -> None:
         facts += [("weights kept", f"{history.weights_kept:,} of {history.weights:,}")]
     if found.summary:
         facts += [("test accuracy", accuracy_of(found)), ("took", duration(found.summary.seconds))]
-    facts += [("file", f"{store.path(run, file.name)}") for file in store.files(run)]
+    facts += [("file", f"{file.name} ({file.bytes:,} bytes)") for file in store.files(run)]
+    facts += [("folder", str(store.folder(run)))]
     for word, text in facts:
         click.echo(f"{word:<14} {plain(text)}")
 
