@@ -38,6 +38,8 @@ export default function ({ data, parentElement }) {
     const touch = matchMedia("(max-width: 640px), (pointer: coarse)").matches;
     const layout = { ...figure.layout, uirevision: data.revision, autosize: true };
     if (touch) layout.dragmode = false;
+    // Labels named "wide" need more room than a phone has.
+    if (parentElement.clientWidth < 480) layout.annotations = (layout.annotations ?? []).filter((a) => a.name !== "wide");
     const paper = getComputedStyle(parentElement).getPropertyValue("--st-background-color");
     pictures().set(data.key, (format, name) => download(Plotly, plot, paper, format, name));
     return Plotly.react(plot, figure.data, layout, { responsive: true, displayModeBar: false, displaylogo: false, scrollZoom: false });

@@ -44,8 +44,8 @@ def plate(run: Run) -> None:
     kept = grid.kept[[round(s, 4) for s in grid.sparsities].index(REMOVED)]
     figure.beneath(
         key="home",
-        sentence=f"{words.capital(words.counted(len(grid.classes)))} times, {grid.criterion} looked once at {images:,} pictures of a single {grid.one} "
-        f"and kept {words.of(kept, grid.weights, 'weights')}. What it was shown reappears in what it kept, before any training.",
+        sentence=f"{words.capital(words.counted(len(grid.classes)))} times, {grid.criterion} looked once at {images:,} pictures "
+        f"of a single {grid.one} and kept {words.of(kept, grid.weights, 'weights')}. What it was shown reappears in what it kept, before any training.",
         table=grid.table((REMOVED,)),
         name="espalier-home",
         note=f"{run.spec.model_entry.title}, {run.spec.dataset_entry.title}, seed {run.spec.seed}. "
@@ -73,24 +73,34 @@ def going_on() -> None:
         if runs:
             run = next((r for r in reversed(runs) if r.state == "running"), runs[-1])
             more = f"{len(runs)} under way: " if len(runs) > 1 else ""
-            st.page_link("run.py", label=f"{more}{plain(run.title)}, {left(run)}", icon=":material/motion_photos_on:", query_params={"run": run.id})
+            st.page_link(
+                "run.py", label=f"{more}{plain(run.title)}, {left(run)}", icon=":material/motion_photos_on:", query_params={"run": run.id}
+            )
         elif shown := finished_example():
             reached = shown.summary.test_accuracy if shown.summary else None
             right = f": {words.accuracy(reached)} right" if reached is not None else ""
-            st.page_link("run.py", label=f"Example: {plain(shown.spec.method)}{right}", icon=":material/show_chart:", query_params={"run": shown.id})
+            st.page_link(
+                "run.py", label=f"Example: {plain(shown.spec.method)}{right}", icon=":material/show_chart:", query_params={"run": shown.id}
+            )
 
 
 def finished_example() -> Run | None:
     return next((r for r in store().runs(states=["finished"]) if r.example and r.spec.protocol != "score"), None)
 
 
-style.head("What is left of a network when you prune it?", "Espalier prunes real neural networks while you watch, and shows what was kept, what it cost and why.")
+style.head(
+    "What is left of a network when you prune it?",
+    "Espalier prunes real neural networks while you watch, and shows what was kept, what it cost and why.",
+)
 try:
     run = example()
     if run:
         plate(run)
     else:
-        st.html('<p class="espalier-caption">No example is in this store yet. Look at what a criterion keeps, and the picture will stand here.</p>')
+        st.html(
+            '<p class="espalier-caption">No example is in this store yet. '
+            "Look at what a criterion keeps, and the picture will stand here.</p>"
+        )
 except StoreError as error:
     st.error(plain(str(error)))
 with st.container(horizontal=True, vertical_alignment="center", key="home-ways"):

@@ -4,6 +4,7 @@ import base64
 import html
 import io
 import json
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -44,7 +45,10 @@ def data_uri(counts: np.ndarray, largest: float) -> str:
 
 
 def grid(pictures: Sequence[Picture], *, key: str, largest: float | None, across: int) -> None:
-    """Masks side by side, `across` in a row, on the scale from 0 to `largest`, or each to its own largest count. `key`: what `figure.beneath` is told."""
+    """Masks side by side, `across` in a row, on the scale from 0 to `largest`, or each to its own largest count.
+
+    `key`: what `figure.beneath` is told.
+    """
     cells = "".join(
         f'<figure><img src="{data_uri(p.counts, largest or p.counts.max())}" alt="{html.escape(p.alt)}" title="{html.escape(p.alt)}">'
         f"{f'<figcaption>{text(p.label)}</figcaption>' if p.label else ''}</figure>"
@@ -63,8 +67,8 @@ def first_layer(numbers: FirstLayerMask, *, key: str) -> None:
         f'<figure class="espalier-mask" data-picture="{html.escape(key)}">'
         f'<img src="{data_uri(picture, numbers.largest)}" alt="{html.escape(numbers.alt)}"></figure>'
     )
-    where = "at a pixel" if numbers.layout == "pixels" else "at a place of a filter"
-    st.html(scale_html("0", f"{numbers.largest:,}", f"of {numbers.of:,} {'weights' if numbers.of > 1 else 'weight'} {where}"))
+    where = "" if numbers.layout == "pixels" else " at a place"
+    st.html(scale_html("0", f"{numbers.largest:,}", f"of {numbers.of:,} {'weights' if numbers.of > 1 else 'weight'}{where}"))
 
 
 def viewer(numbers: Grid, *, key: str, chosen: int, rows: Sequence[int] = tuple(range(90, 0, -10))) -> int:
@@ -78,16 +82,22 @@ def viewer(numbers: Grid, *, key: str, chosen: int, rows: Sequence[int] = tuple(
     return int(state.level or first)
 
 
+def across(filters: int) -> int:
+    """How many filters stand side by side."""
+    return math.ceil(math.sqrt(filters))
+
+
 def packed(numbers: Grid, key: str, chosen: int, rows: Sequence[int]) -> bytes:
     """The viewer's data in one piece: length of the header, JSON header, mean images, counts."""
     percents = [round(100 * s) for s in numbers.sparsities]
     counts, filters = numbers.counts, numbers.layout == "filters"
     head = {
         "key": key, "classes": list(numbers.classes), "sparsities": percents, "rows": [r for r in rows if r in percents],
-        "chosen": chosen if chosen in percents else percents[-1], "of": numbers.of, "image": list(numbers.image), "means": numbers.means is not None,
+        "chosen": chosen if chosen in percents else percents[-1], "of": numbers.of, "image": list(numbers.image),
+        "means": numbers.means is not None,
         "colours": SEQUENTIAL, "label": numbers.alt, "one": numbers.one, "where": "in a filter's place" if filters else "at a pixel",
-        "tile": {"n": counts.shape[2], "h": counts.shape[3], "w": counts.shape[4], "across": int(np.ceil(np.sqrt(counts.shape[2])))} if filters else None,
+        "tile": {"n": counts.shape[2], "h": counts.shape[3], "w": counts.shape[4], "across": across(counts.shape[2])} if filters else None,
     }  # fmt: skip
-    text = json.dumps(head).encode()
+    header = json.dumps(head).encode()
     means = b"" if numbers.means is None else np.ascontiguousarray(numbers.means, dtype=np.uint8).tobytes()
-    return len(text).to_bytes(4, "little") + text + means + np.ascontiguousarray(counts, dtype="<u2").tobytes()
+    return len(header).to_bytes(4, "little") + header + means + np.ascontiguousarray(counts, dtype="<u2").tobytes()

@@ -25,13 +25,15 @@ PLOT = st.components.v2.component(
 def plot(draw: Callable[[Theme], go.Figure], *, key: str, label: str, revision: str = "") -> None:
     """Draw a figure.
 
-    draw: theme -> figure. key: unique on the page and stable over reruns. label: what the figure is, for screen readers; keep changing numbers out of it.
+    draw: theme -> figure. key: unique on the page and stable over reruns.
+    label: what the figure is, for screen readers; keep changing numbers out of it.
     revision: zoom is kept while it stays the same (the run's id, say); the key if nothing is said.
     """
     light, dark = draw(LIGHT), draw(DARK)
     PLOT(
         key=key,
         data={
-            "light": light.to_json(), "dark": dark.to_json(), "height": light.layout.height or 0, "label": label, "key": key, "revision": revision or key,
+            "light": light.to_json(), "dark": dark.to_json(), "height": light.layout.height or 0,
+            "label": label, "key": key, "revision": revision or key,
         },
     )  # fmt: skip

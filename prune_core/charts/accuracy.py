@@ -5,12 +5,11 @@ from typing import NamedTuple
 
 import plotly.graph_objects as go
 
-from .. import catalogue
 from ..events import Cancelled, Failed, Pruned
 from ..history import History
-from ..spec import RunSpec
 from ..steps import Prune, Step, Train
 from . import words
+from .layers import titles_of
 from .theme import SCISSORS, Theme, faded, figure
 
 FLOORS = (0.0, 0.5, 0.8, 0.9, 0.95)
@@ -27,7 +26,10 @@ class Cut(NamedTuple):
 
 
 class Accuracy(NamedTuple):
-    """Validation accuracy (0 to 1) over epochs of training. `planned`: (epoch, share kept) of prunings to come; `until`: the plan's last epoch."""
+    """Validation accuracy (0 to 1) over epochs of training.
+
+    `planned`: (epoch, share kept) of prunings to come; `until`: the plan's last epoch.
+    """
 
     epochs: tuple[float, ...] = ()
     accuracy: tuple[float, ...] = ()
@@ -108,20 +110,23 @@ def sentence(history: History, cuts: tuple[Cut, ...], planned: tuple[tuple[float
     if isinstance(history.ending, Cancelled):
         stood = "" if now is None else f" The network was then right on {words.accuracy(now)} of the validation images."
         return f"Cancelled after {words.epoch(history.ending.epoch)} of {spec.epochs} epochs.{stood}"
-    if collapsed := [name for name in history.prunings[-1].collapsed] if history.prunings else []:
-        titles = words.listed([title(spec, name) for name in collapsed])
-        return f"{titles} lost all {'their' if len(collapsed) > 1 else 'its'} {what_of(history)}; the run went on and can't do better than chance."
+    if collapsed := list(history.prunings[-1].collapsed) if history.prunings else []:
+        titles = words.listed([titles_of(spec.model_entry).get(name, name) for name in collapsed])
+        lost = f"lost all {'their' if len(collapsed) > 1 else 'its'} {what_of(history)}"
+        return f"{titles} {lost}; the run went on and can't do better than chance."
     if (end := history.finished) and end.test:
         reached = f"{words.accuracy(end.test.accuracy)} of the {end.test.n:,} test images"
         if end.at_chance:
-            return f"The network stayed at chance: it is right on {reached}, and guessing gives {words.accuracy(1 / spec.model_entry.classes)}."
+            guessing = words.accuracy(1 / spec.model_entry.classes)
+            return f"The network stayed at chance: it is right on {reached}, and guessing gives {guessing}."
         left = f"all {spec.model_entry.weights:,} weights" if not cuts else kept_of(history, cuts[-1])
         return f"With {left}{'' if not cuts else ' left'}, the network is right on {reached}."
     if cuts:
         return since_pruning(history, cuts, now)
     if now is None:
         return f"The network of {spec.model_entry.weights:,} weights is being trained; nothing has been measured yet."
-    so_far = f"After {words.epoch(history.validation[-1].epoch)} of {spec.epochs} epochs the full network is right on {words.accuracy(now)} of the validation images."
+    so_far = f"After {words.epoch(history.validation[-1].epoch)} of {spec.epochs} epochs the full network is right on "
+    so_far += f"{words.accuracy(now)} of the validation images."
     return so_far + (f" The first pruning comes at epoch {words.epoch(planned[0][0])}." if planned else "")
 
 
@@ -153,12 +158,6 @@ def kept_of(history: History, cut: Cut) -> str:
 
 def what_of(history: History) -> str:
     return f"{history.prunings[-1].granularity}s" if history.prunings else "weights"
-
-
-def title(spec: RunSpec, name: str) -> str:
-    """A layer for people."""
-    entry = catalogue.models[spec.model]
-    return next((x.title for x in (*entry.layers, *entry.channel_groups) if x.name == name), name)
 
 
 def draw(numbers: Accuracy, theme: Theme, height: int = 292, colour: str | None = None) -> go.Figure:
@@ -200,12 +199,14 @@ def draw(numbers: Accuracy, theme: Theme, height: int = 292, colour: str | None 
             x=[last[0]], y=[last[1]], mode="markers", marker={"color": colour, "size": 9}, hoverinfo="skip", name="now", cliponaxis=False
         )
         fig.add_annotation(
-            x=last[0], y=last[1], text=words.accuracy(last[1]), showarrow=False, xanchor="left", xshift=10, yshift=1, bgcolor=theme.paper, borderpad=1,
+            x=last[0], y=last[1], text=words.accuracy(last[1]), showarrow=False, xanchor="left", xshift=10, yshift=1, bgcolor=theme.paper,
+            borderpad=1,
             font={"size": 15, "color": colour, "weight": 700},
         )  # fmt: skip
     if marks:
         fig.add_annotation(
-            x=0, y=1, xref="paper", yref="paper", xanchor="right", yanchor="bottom", xshift=-8 if marks[0][0] == 0 else -2, yshift=4, showarrow=False,
+            x=0, y=1, xref="paper", yref="paper", xanchor="right", yanchor="bottom", xshift=-8 if marks[0][0] == 0 else -2, yshift=4,
+            showarrow=False,
             text=f"{SCISSORS} % kept", font={"size": 13, "color": theme.soft},
         )  # fmt: skip
     for epoch, share, done in spaced(marks, until):

@@ -12,7 +12,10 @@ from .theme import Theme, figure, nothing, plotly_scale
 
 
 class FirstLayerMask(NamedTuple):
-    """`counts` kept weights, of `of` each. Layout "pixels": shape (height, width). "filters": (filters, height, width). None: nothing to see yet."""
+    """`counts` kept weights, of `of` each.
+
+    Layout "pixels": shape (height, width). "filters": (filters, height, width). None: nothing to see yet.
+    """
 
     layout: str = "pixels"
     counts: np.ndarray | None = None
@@ -30,7 +33,8 @@ class FirstLayerMask(NamedTuple):
         empty, n = int((self.counts == 0).sum()), self.counts.size
         if self.layout == "filters":
             gone = int((self.counts.reshape(len(self.counts), -1).sum(1) == 0).sum())
-            return f"{int(self.counts.sum()):,} of {n * self.of:,} weights of the first layer are left; {gone} of {len(self.counts)} filters are empty."
+            left = words.of(int(self.counts.sum()), n * self.of, "weights")
+            return f"{left} of the first layer are left; {gone} of {len(self.counts)} filters are empty."
         return f"The input pixel that keeps most has {self.largest:,} of its {self.of:,} weights left; {empty:,} of {n:,} pixels have none."
 
     @property
@@ -59,7 +63,10 @@ def of_event(found: FirstLayer | None) -> FirstLayerMask:
 
 
 def tiled(counts: np.ndarray, across: int | None = None, gap: int = 1) -> np.ndarray:
-    """Filters (n, h, w) side by side in one picture, `gap` cells of -1 between them. Shape (rows * (h + gap) - gap, across * (w + gap) - gap), int32."""
+    """Filters (n, h, w) side by side in one picture, `gap` cells of -1 between them.
+
+    Shape (rows * (h + gap) - gap, across * (w + gap) - gap), int32.
+    """
     n, h, w = counts.shape
     across = across or int(np.ceil(np.sqrt(n)))
     rows = -(-n // across)
@@ -78,7 +85,9 @@ def draw(numbers: FirstLayerMask, theme: Theme, height: int = 320) -> go.Figure:
     fig = figure(
         theme, height, margin={"l": 62, "r": 90, "t": 10, "b": 46, "pad": 4},
         xaxis={"title": {"text": "Column of the image (pixels)"}, "showgrid": False, "constrain": "domain"},
-        yaxis={"title": {"text": "Row of the image (pixels)"}, "showgrid": False, "autorange": "reversed", "scaleanchor": "x", "constrain": "domain"},
+        yaxis={
+            "title": {"text": "Row of the image (pixels)"}, "showgrid": False, "autorange": "reversed", "scaleanchor": "x", "constrain": "domain",
+        },
     )  # fmt: skip
     return fig.add_heatmap(
         z=np.where(picture < 0, np.nan, picture), colorscale=plotly_scale(), zmin=0, zmax=max(1, numbers.largest),

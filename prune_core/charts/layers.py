@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import plotly.graph_objects as go
 
+from ..catalogue import Model
 from ..history import History
 from . import words
 from .theme import Theme, figure
@@ -57,12 +58,17 @@ class Layers(NamedTuple):
         }
 
 
+def titles_of(model: Model) -> dict[str, str]:
+    """What people call the layers and channel groups of a model."""
+    return {layer.name: layer.title for layer in model.layers} | {group.name: group.title for group in model.channel_groups}
+
+
 def layers(history: History) -> Layers:
     """What is left now: after the last pruning, or the full layers before the first."""
     if history.spec is None:
         return Layers()
     entry = history.spec.model_entry
-    titles = {x.name: x.title for x in (*entry.layers, *entry.channel_groups)}
+    titles = titles_of(entry)
     found = history.layers
     channels = bool(history.prunings) and history.prunings[-1].granularity == "channel"
     return Layers(
@@ -76,18 +82,22 @@ def draw(numbers: Layers, theme: Theme, height: int | None = None, colour: str |
     """Bars from zero, the first layer on top, the full layer pale behind; counts at the right."""
     titles = [b.title for b in numbers.bars]
     fig = figure(
-        theme, height or 70 + 30 * max(1, len(titles)), margin={"l": 84, "r": 210, "t": 10, "b": 46, "pad": 8}, barmode="overlay", bargap=0.62,
+        theme, height or 70 + 30 * max(1, len(titles)), margin={"l": 84, "r": 210, "t": 10, "b": 46, "pad": 8}, barmode="overlay",
+        bargap=0.62,
         xaxis={
             "title": {"text": f"{words.capital(numbers.what)} kept, share of the layer"}, "range": [0, 1],
             "tickvals": [0, 0.25, 0.5, 0.75, 1], "ticktext": ["0", "25 %", "50 %", "75 %", "100 %"],
         },
-        yaxis={"autorange": "reversed", "showgrid": False, "tickfont": {"size": 14, "color": theme.text}, "type": "category", "title": {"text": ""}},
+        yaxis={
+            "autorange": "reversed", "showgrid": False, "tickfont": {"size": 14, "color": theme.text}, "type": "category", "title": {"text": ""},
+        },
     )  # fmt: skip
     fig.add_bar(
         y=titles, x=[1] * len(titles), orientation="h", marker={"color": theme.before, "cornerradius": 3}, hoverinfo="skip", name="before"
     )
     fig.add_bar(
-        y=titles, x=[b.share for b in numbers.bars], orientation="h", marker={"color": colour or theme.leaf, "cornerradius": 3}, name="kept",
+        y=titles, x=[b.share for b in numbers.bars], orientation="h", marker={"color": colour or theme.leaf, "cornerradius": 3},
+        name="kept",
         customdata=[words.of(b.kept, b.units, numbers.what) for b in numbers.bars], hovertemplate="%{y}: %{customdata}<extra></extra>",
     )  # fmt: skip
     for b in numbers.bars:

@@ -14,10 +14,11 @@ from .theme import Theme, colours, figure, nothing
 
 Files = Mapping[str, Mapping[str, np.ndarray]]
 LOOKED_AT = 0.9
+TENTHS = tuple(i / 10 for i in range(1, 10))
 
 
 class Resemblance(NamedTuple):
-    """Pearson correlation of every class's mask with every class's mean image: `own_best` of `classes` masks correlate most with their own."""
+    """Pearson correlation of every class's mask with every class's mean image; `own_best` masks of `classes` are most like their own."""
 
     own_best: int
     classes: int
@@ -26,9 +27,12 @@ class Resemblance(NamedTuple):
 
 
 class Grid(NamedTuple):
-    """Kept weights of the first layer. Layout "pixels": counts (classes, sparsities, height, width). "filters": (classes, sparsities, filters, height, width).
+    """Kept weights of the first layer, for every class and sparsity.
 
-    `of`: weights at a pixel before pruning. `means`: (classes, height, width) uint8, mean training image of each class; None where the criterion sees no data.
+    Layout "pixels": counts (classes, sparsities, height, width). "filters": (classes, sparsities, filters, height, width).
+
+    `of`: weights at a pixel before pruning.
+    `means`: (classes, height, width) uint8, mean training image of each class; None where the criterion sees no data.
     """
 
     classes: tuple[str, ...] = ()
@@ -48,7 +52,8 @@ class Grid(NamedTuple):
     def alt(self) -> str:
         """What the picture is, for those who can't see it."""
         where = "input pixel" if self.layout == "pixels" else "place of each filter"
-        return f"Weights of the first layer that {self.criterion} keeps at each {where}: a column for every {self.one}, a row for every share removed"
+        what = f"Weights of the first layer that {self.criterion} keeps at each {where}"
+        return f"{what}: a column for every {self.one}, a row for every share removed"
 
     def at(self, sparsity: float) -> np.ndarray:
         """Counts of all classes at the nearest sparsity that was asked."""
@@ -68,10 +73,22 @@ class Grid(NamedTuple):
     def sentence(self) -> str:
         return describe(self, LOOKED_AT)
 
-    def table(self, rows: tuple[float, ...] = tuple(i / 10 for i in range(1, 10))) -> dict[str, list[object]]:
+    def single(self) -> list[tuple[np.ndarray, str, str]]:
+        """For a criterion that sees no data: counts, words and label of its one mask at ten sparsities."""
+        return [
+            (
+                self.at(s)[0],
+                f"{words.share(s)} removed: at most {self.largest(s)} of {self.of} weights kept at a pixel",
+                f"{words.share(s)} removed",
+            )
+            for s in (*TENTHS, 0.95)
+        ]
+
+    def table(self, rows: tuple[float, ...] = TENTHS) -> dict[str, list[object]]:
         """A row a class and sparsity: what the first layer keeps, the most at one pixel, likeness to the mean images."""
         found: dict[str, list[object]] = {
-            words.capital(self.one): [], "Removed (%)": [], "Kept in the first layer": [], "Most at one place": [], "Correlation with its own mean image": [],
+            words.capital(self.one): [], "Removed (%)": [], "Kept in the first layer": [], "Most at one place": [],
+            "Correlation with its own mean image": [],
         }  # fmt: skip
         for sparsity in rows if self.classes else ():
             like = self.resemblance(sparsity)
@@ -99,28 +116,32 @@ def saliency(history: History, files: Files, criterion: str | None = None) -> Gr
     layout = "filters" if "filters" in found[0] else "pixels"
     if layout not in found[0]:
         return Grid()
-    _, height, width = data.shape
-    counts = np.stack([one[layout] for one in found])
+    height, width = data.shape[1:]
+    counts: np.ndarray = np.stack([one[layout] for one in found])
     if layout == "pixels":
-        counts = counts.reshape(*counts.shape[:2], height, width)
+        counts = counts.reshape(len(scored), -1, height, width)
     first, single = entry.layers[0].shape, [only(e) for e in scored]
     return Grid(
         classes=tuple(data.classes[k] if k is not None else "all" for k in single), sparsities=scored[0].sparsities, counts=counts,
         of=first[0] if layout == "pixels" else first[1],
         means=np.stack([one["mean_image"] for one in found]) if None not in single else None, image=(height, width), layout=layout,
         criterion=catalogue.criteria[scored[0].criterion].title, labels=str(scored[0].options.get("labels", "true")),
-        one="digit" if set(data.classes) == set("0123456789") else "class", kept=tuple(sum(k) for k in scored[0].kept), weights=entry.weights,
+        one="digit" if set(data.classes) == set("0123456789") else "class", kept=tuple(sum(k) for k in scored[0].kept),
+        weights=entry.weights,
     )  # fmt: skip
 
 
 def only(event: Scored) -> int | None:
     """The one class that a scoring saw; None if it saw several, or no data at all."""
-    classes = event.options.get("classes") or ()
+    classes: tuple[int, ...] = tuple(event.options.get("classes", ()))
     return int(classes[0]) if len(classes) == 1 else None
 
 
 def correlations(masks: np.ndarray, means: np.ndarray) -> np.ndarray:
-    """Pearson correlation of every mask with every mean image: (masks, images). A picture without any contrast correlates with nothing: 0."""
+    """Pearson correlation of every mask with every mean image: (masks, images).
+
+    A picture without any contrast correlates with nothing: 0.
+    """
 
     def standardised(pictures: np.ndarray) -> np.ndarray:
         flat = pictures.reshape(len(pictures), -1).astype(np.float64)
@@ -133,17 +154,21 @@ def correlations(masks: np.ndarray, means: np.ndarray) -> np.ndarray:
 
 
 def describe(grid: Grid, sparsity: float, control: Grid | None = None) -> str:
-    """What one sees at a sparsity. `control`: the same grid with labels dealt out at random (or, of such a grid, the true one), if it is there."""
+    """What one sees at a sparsity.
+
+    `control`: the same grid with labels dealt out at random (or, of such a grid, the true one), if it is there.
+    """
     if not grid.classes:
         return "Nothing has been scored yet."
     removed = words.share(sparsity)
     like = grid.resemblance(sparsity)
     if like is None:
         counts, of = grid.at(sparsity), grid.of * grid.counts[0, 0].size
-        kept = int(round(counts.reshape(len(counts), -1).sum(1).mean()))
+        kept = round(float(counts.reshape(len(counts), -1).sum(1).mean()))
         each = "" if len(grid.classes) == 1 else " on average"
         return f"With {removed} removed, {grid.criterion} keeps {words.of(kept, of, 'weights')} of the first layer{each}."
-    first = f"With {removed} removed, what is kept looks most like the mean image of its own {grid.one} for {like.own_best} of {like.classes} {plural(grid.one)}"
+    first = f"With {removed} removed, what is kept looks most like the mean image of its own {grid.one} for "
+    first += f"{like.own_best} of {like.classes} {plural(grid.one)}"
     if control is None or (other := control.resemblance(sparsity)) is None:
         hint = " Shuffle the labels to see whether the task has to do with it." if grid.labels == "true" else ""
         return f"{first} (mean correlation {like.mean:.2f}).{hint}"
@@ -160,23 +185,32 @@ def plural(one: str) -> str:
 
 
 def draw(numbers: Grid, theme: Theme, height: int = 560) -> go.Figure:
-    """The grid as one figure, the rows from 10 to 90 % removed each to its own maximum. Pages show the viewer instead, which answers a slider."""
+    """The grid as one figure, the rows from 10 to 90 % removed each to its own maximum.
+
+    Pages show the viewer instead, which answers a slider.
+    """
     title = words.capital(numbers.one)
     if not numbers.classes or numbers.layout != "pixels":
         return nothing(theme, height, "Nothing has been scored yet." if not numbers.classes else numbers.sentence, title, "Weights removed")
-    rows = [i / 10 for i in range(1, 10)]
+    rows = TENTHS
     h, w = numbers.image
     picture = np.concatenate([np.concatenate([colours(c, numbers.largest(s)) for c in numbers.at(s)], axis=1) for s in rows], axis=0)
     fig = figure(
         theme, height, margin={"l": 62, "r": 12, "t": 10, "b": 46, "pad": 4},
-        xaxis={"title": {"text": title}, "tickvals": [w * (k + 0.5) for k in range(len(numbers.classes))], "ticktext": list(numbers.classes), "showgrid": False},
-        yaxis={"title": {"text": "Weights removed"}, "tickvals": [h * (i + 0.5) for i in range(9)], "ticktext": [words.share(s) for s in rows], "showgrid": False},
+        xaxis={
+            "title": {"text": title}, "tickvals": [w * (k + 0.5) for k in range(len(numbers.classes))], "ticktext": list(numbers.classes),
+            "showgrid": False,
+        },
+        yaxis={
+            "title": {"text": "Weights removed"}, "tickvals": [h * (i + 0.5) for i in range(9)], "ticktext": [words.share(s) for s in rows],
+            "showgrid": False,
+        },
     )  # fmt: skip
     return fig.add_image(z=picture, hoverinfo="skip")
 
 
 class Batch(NamedTuple):
-    """One scoring on `images` images: mean kept weights per input pixel (height, width), and its correlation with the mean training image."""
+    """One scoring on `images` images: kept weights per input pixel (height, width), and their correlation with the mean training image."""
 
     images: int
     counts: np.ndarray
@@ -201,11 +235,23 @@ class Batches(NamedTuple):
         if not self.batches:
             return "Nothing has been scored on batches of different size yet."
         few, many = self.batches[0], self.batches[-1]
-        start = f"Scored on {few.images:,} {'image' if few.images == 1 else 'images'}, the kept pixels correlate {few.correlation:.2f} with the mean training image"
+        images = f"{few.images:,} {'image' if few.images == 1 else 'images'}"
+        start = f"Scored on {images}, the kept pixels correlate {few.correlation:.2f} with the mean training image"
         if len(self.batches) == 1:
             return f"{start}."
         turn = "; on" if many.correlation > few.correlation else ", and on"
         return f"{start}{turn} {many.images:,} images {many.correlation:.2f}."
+
+    def pictures(self) -> list[tuple[np.ndarray, str, str]]:
+        """Counts, words and label of every batch's mask."""
+        return [
+            (
+                b.counts,
+                f"Scored on {b.images:,} images: correlation {b.correlation:.2f} with the mean training image",
+                f"{b.images:,} {'image' if b.images == 1 else 'images'} · r {b.correlation:.2f}",
+            )
+            for b in self.batches
+        ]
 
     def table(self) -> dict[str, list[object]]:
         return {
@@ -218,20 +264,19 @@ class Batches(NamedTuple):
 
 def batches(history: History, files: Files, sparsity: float = LOOKED_AT) -> Batches:
     """The masks of a scoring run that asked for several batch sizes; empty where the first layer has no pixels."""
-    scored = [e for e in history.scorings if e.file in files and "pixels" in files[e.file] and e.options.get("n_examples")]
-    if history.spec is None or not scored:
+    scored = [(e, files[e.file]) for e in history.scorings if e.file and e.file in files and e.options.get("n_examples")]
+    if history.spec is None or not scored or "pixels" not in scored[0][1]:
         return Batches()
     height, width = history.spec.dataset_entry.shape[1:]
-    row = int(np.argmin(np.abs(np.asarray(scored[0].sparsities) - sparsity)))
+    first, tensors = scored[0]
+    row, mean = int(np.argmin(np.abs(np.asarray(first.sparsities) - sparsity))), tensors["mean_image"]
     found = []
-    for event in scored:
-        tensors = files[event.file or ""]
+    for event, tensors in scored:
         counts = tensors["pixels"][row].reshape(height, width)
-        found.append(Batch(int(event.options["n_examples"]), counts, float(correlations(counts[None], tensors["mean_image"][None])[0, 0])))
-    return Batches(
-        tuple(sorted(found, key=lambda b: b.images)), history.spec.model_entry.layers[0].shape[0], scored[0].sparsities[row],
-        files[scored[0].file or ""]["mean_image"], catalogue.criteria[scored[0].criterion].title,
-    )  # fmt: skip
+        found.append(Batch(int(event.options["n_examples"]), counts, float(correlations(counts[None], mean[None])[0, 0])))
+    found.sort(key=lambda b: b.images)
+    of, criterion = history.spec.model_entry.layers[0].shape[0], catalogue.criteria[first.criterion].title
+    return Batches(tuple(found), of, first.sparsities[row], mean, criterion)
 
 
 def draw_batches(numbers: Batches, theme: Theme, height: int = 240) -> go.Figure:
@@ -241,10 +286,14 @@ def draw_batches(numbers: Batches, theme: Theme, height: int = 240) -> go.Figure
     sizes = [b.images for b in numbers.batches]
     fig = figure(
         theme, height, margin={"l": 62, "r": 30, "t": 16, "b": 46, "pad": 4},
-        xaxis={"title": {"text": "Scoring images, log scale"}, "type": "log", "tickvals": sizes, "ticktext": [f"{n:,}" for n in sizes], "showgrid": False},
+        xaxis={
+            "title": {"text": "Scoring images, log scale"}, "type": "log", "tickvals": sizes, "ticktext": [f"{n:,}" for n in sizes],
+            "showgrid": False,
+        },
         yaxis={"title": {"text": "Correlation with the mean image"}, "range": [min(0.0, *(b.correlation for b in numbers.batches)), 1.02]},
     )  # fmt: skip
     return fig.add_scatter(
         x=sizes, y=[b.correlation for b in numbers.batches], mode="lines+markers", line={"color": theme.leaf, "width": 2.25},
-        marker={"size": 9, "color": theme.leaf, "line": {"width": 1.5, "color": theme.paper}}, hovertemplate="%{x:,} images: %{y:.2f}<extra></extra>", cliponaxis=False,
+        marker={"size": 9, "color": theme.leaf, "line": {"width": 1.5, "color": theme.paper}},
+        hovertemplate="%{x:,} images: %{y:.2f}<extra></extra>", cliponaxis=False,
     )  # fmt: skip

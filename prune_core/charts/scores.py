@@ -4,8 +4,10 @@ from typing import NamedTuple
 
 import plotly.graph_objects as go
 
+from ..catalogue import criteria
 from ..history import History
 from . import words
+from .layers import titles_of
 from .theme import Theme, figure, nothing
 
 
@@ -53,7 +55,8 @@ class Scores(NamedTuple):
                 if len(known) > 1
                 else f"Half of the scores lie above {number(high)}.{tail}"
             )
-        return f"A typical score in {highest} is {words.plain(round(10 ** (high - low)))} times one in {lowest}, so one threshold cuts {lowest} hardest.{tail}"
+        times = words.plain(round(10 ** (high - low)))
+        return f"A typical score in {highest} is {times} times one in {lowest}, so one threshold cuts {lowest} hardest.{tail}"
 
     def table(self) -> dict[str, list[object]]:
         rows = [
@@ -69,10 +72,8 @@ def scores(history: History, which: int = 0) -> Scores:
     """The scores of scoring number `which` of a run; empty if it has none."""
     if history.spec is None or not 0 <= which < len(history.scorings):
         return Scores()
-    from ..catalogue import criteria
-
     event, entry = history.scorings[which], history.spec.model_entry
-    titles = {x.name: x.title for x in (*entry.layers, *entry.channel_groups)}
+    titles = titles_of(entry)
     found = tuple(LayerScores(titles.get(h.name, h.name), h.edges, h.counts, h.zeros) for h in event.histograms)
     return Scores(found, criteria[event.criterion].title, criteria[event.criterion].family)
 
@@ -82,7 +83,7 @@ def number(log: float) -> str:
 
 
 def draw(numbers: Scores, theme: Theme, height: int | None = None) -> go.Figure:
-    """One row a layer, the first on top, on a common log axis; each row's bars share of the layer's scores, to the row's own highest bin."""
+    """One row a layer, the first on top, on a common log axis; each row is drawn to its own tallest bin."""
     drawn = [layer for layer in numbers.layers if any(layer.counts)]
     x_title, y_title = "Score, log scale", "Share of the layer's scores"
     if not drawn:
@@ -102,8 +103,10 @@ def draw(numbers: Scores, theme: Theme, height: int | None = None) -> go.Figure:
         tallest = max(layer.counts)
         centres = [(a + b) / 2 for a, b in zip(layer.edges, layer.edges[1:], strict=False)]
         fig.add_bar(
-            x=centres, y=[0.82 * n / tallest for n in layer.counts], base=base, width=[b - a for a, b in zip(layer.edges, layer.edges[1:], strict=False)],
-            marker={"color": style.colour, "line": {"width": 0}}, name=layer.title, customdata=[f"{n:,} of {layer.total:,}" for n in layer.counts],
+            x=centres, y=[0.82 * n / tallest for n in layer.counts], base=base,
+            width=[b - a for a, b in zip(layer.edges, layer.edges[1:], strict=False)],
+            marker={"color": style.colour, "line": {"width": 0}}, name=layer.title,
+            customdata=[f"{n:,} of {layer.total:,}" for n in layer.counts],
             hovertemplate=f"{layer.title}: %{{customdata}} scores<br>near 10^%{{x:.1f}}<extra></extra>",
         )  # fmt: skip
     return fig

@@ -84,7 +84,7 @@ def lines(spec: RunSpec, steps: Sequence[Step], seconds: Sequence[float] | None)
     while i < len(phrases):
         span, text = phrases[i]
         again = 1
-        while i + again < len(phrases) and phrases[i + again][1] == text and text.startswith("remove"):
+        while i + again < len(phrases) and phrases[i + again][1] == text and "remove the " in text:
             again += 1
         first, last = span[0], phrases[i + again - 1][0][1]
         said = f"{words.capital(words.counted(again))} times: {text}" if again > 1 else words.capital(text)
@@ -130,13 +130,11 @@ def removal(score: Score, prune: Prune) -> str:
     which = KNOWN.get(score.criterion, WHICH["smallest"]) if prune.target == "smallest" else WHICH[prune.target]
     if score.criterion == "random":
         which = WHICH["random"]
-    n = score.options.get("n_examples")
-    by = (
-        f" by {catalogue.criteria[score.criterion].title}, asked on {f'{n:,}' if isinstance(n, int) else 'all'} images"
-        if n is not None
-        else ""
-    )
-    return f"remove the {which} {prune.granularity}s{by}"
+    first = ""
+    if "data" in catalogue.criteria[score.criterion].needs:
+        n = score.options.get("n_examples")
+        first = f"score with {catalogue.criteria[score.criterion].title} on {f'{n:,}' if isinstance(n, int) else 'all'} images, "
+    return f"{first}remove the {which} {prune.granularity}s"
 
 
 def epochs(step: Train) -> str:
@@ -150,7 +148,7 @@ def draw(numbers: Staircase, theme: Theme, height: int = 300, colour: str | None
     until, final = numbers.until or 1.0, numbers.corners[-1][1]
     ticks = [0, 0.25, 0.5, 0.75, 1]
     fig = figure(
-        theme, height, margin={"l": 62, "r": 14, "t": 30, "b": 46, "pad": 4},
+        theme, height, margin={"l": 62, "r": 84, "t": 30, "b": 46, "pad": 4},
         xaxis={"title": {"text": "Epoch of training"}, "range": [0, until], "showgrid": False, **epoch_ticks(until)},
         yaxis={
             "title": {"text": f"{words.capital(numbers.what)} kept"}, "range": [0, 1.02], "tickvals": ticks,
@@ -160,8 +158,9 @@ def draw(numbers: Staircase, theme: Theme, height: int = 300, colour: str | None
     x = [epoch for epoch, _ in numbers.corners] + [until]
     y = [n / numbers.units for _, n in numbers.corners] + [final / numbers.units]
     fig.add_scatter(
-        x=x, y=y, mode="lines", line={"color": colour, "width": 2.25, "shape": "hv"}, fill="tozeroy", fillcolor=faded(colour, 0.13), name="kept",
-        customdata=[f"{words.of(n, numbers.units, numbers.what)}" for _, n in numbers.corners] + [words.of(final, numbers.units, numbers.what)],
+        x=x, y=y, mode="lines", line={"color": colour, "width": 2.25, "shape": "hv"}, fill="tozeroy", fillcolor=faded(colour, 0.13),
+        name="kept",
+        customdata=[words.of(n, numbers.units, numbers.what) for n in (*(n for _, n in numbers.corners), final)],
         hovertemplate="from epoch %{x:.4g}: %{customdata}<extra></extra>", cliponaxis=False,
     )  # fmt: skip
     cuts = list(zip(numbers.corners, numbers.corners[1:], strict=False))
@@ -171,19 +170,21 @@ def draw(numbers: Staircase, theme: Theme, height: int = 300, colour: str | None
     for (_, before), (epoch, after) in cuts:
         if epoch not in at:
             fig.add_annotation(
-                x=epoch, y=before / numbers.units, text=SCISSORS, showarrow=False, yanchor="bottom", yshift=2, xanchor="left" if epoch == 0 else "center",
+                x=epoch, y=before / numbers.units, text=SCISSORS, showarrow=False, yanchor="bottom", yshift=2,
+                xanchor="left" if epoch == 0 else "center",
                 font={"size": 15, "color": theme.text},
             )  # fmt: skip
         at[epoch] = after
     for epoch, after in at.items():
         if epoch in labels and after != final:
+            inside = after / numbers.units > 0.12
             fig.add_annotation(
-                x=epoch, y=after / numbers.units, text=words.share(after / numbers.units), showarrow=False, xanchor="left", yanchor="bottom", xshift=5,
-                yshift=1, font={"size": 13, "color": theme.text},
+                x=epoch, y=after / numbers.units, text=words.rough(after / numbers.units), showarrow=False, xanchor="left", xshift=4,
+                name="wide",
+                yanchor="top" if inside else "bottom", yshift=-2 if inside else 2, font={"size": 13, "color": theme.text},
             )  # fmt: skip
-    high = final / numbers.units > 0.85
     fig.add_annotation(
-        x=until, y=final / numbers.units, text=f"{final:,} {numbers.what}", showarrow=False, xanchor="right", yanchor="top" if high else "bottom",
-        yshift=-4 if high else 3, font={"size": 15, "color": colour, "weight": 700},
+        x=until, y=final / numbers.units, text=f"{final:,}<br>{numbers.what}", showarrow=False, xanchor="left", align="left", xshift=10,
+        font={"size": 15, "color": colour, "weight": 700},
     )  # fmt: skip
     return fig

@@ -11,7 +11,7 @@ SCISSORS = "✂"
 
 
 class Style(NamedTuple):
-    """How a family of criteria is drawn: `colour` for lines and marks, `label` for its text, and a second channel for those who see no colour."""
+    """How a family of criteria is drawn: `colour` for lines and marks, `label` for its text, dash and marker for those who see no colour."""
 
     colour: str
     label: str
@@ -37,7 +37,7 @@ class Theme(NamedTuple):
     families: dict[str, Style]
 
     def style(self, family: str | None) -> Style:
-        """The style of a criterion's family (its catalogue entry's `family`); the dense reference for None and for families nobody has drawn yet."""
+        """The style of a criterion's family; that of the dense reference for None and for families nobody has drawn yet."""
         return self.families.get(family or "", Style(self.dense, self.soft, "solid", "circle"))
 
 
@@ -79,10 +79,14 @@ THEMES = (LIGHT, DARK)
 
 
 def template(theme: Theme) -> go.layout.Template:
-    """Everything that all figures of ours share. Set in the figure itself: Streamlit changes Plotly's default template for the whole process."""
+    """Everything that all figures of ours share.
+
+    Set in the figure itself: Streamlit changes Plotly's default template for the whole process.
+    """
     axis = {
         "color": theme.soft, "gridcolor": theme.grid, "gridwidth": 1, "zeroline": False, "showline": False, "ticks": "",
-        "tickfont": {"size": 13, "color": theme.soft}, "title": {"font": {"size": 13, "color": theme.soft}, "standoff": 10}, "automargin": False,
+        "tickfont": {"size": 13, "color": theme.soft}, "title": {"font": {"size": 13, "color": theme.soft}, "standoff": 10},
+        "automargin": False,
     }  # fmt: skip
     return go.layout.Template(
         layout={
@@ -119,12 +123,16 @@ def faded(colour: str, opacity: float) -> str:
 
 
 RAMP = np.stack([
-    np.interp(np.linspace(0, len(SEQUENTIAL) - 1, 256), range(len(SEQUENTIAL)), [int(c[i : i + 2], 16) for c in SEQUENTIAL]) for i in (1, 3, 5)
+    np.interp(np.linspace(0, len(SEQUENTIAL) - 1, 256), range(len(SEQUENTIAL)), [int(c[i : i + 2], 16) for c in SEQUENTIAL])
+    for i in (1, 3, 5)
 ], axis=1).round().astype(np.uint8)  # fmt: skip
 
 
 def colours(counts: np.ndarray, largest: float) -> np.ndarray:
-    """Counts as colours of the one scale of masks: 0 darkest, `largest` and above brightest. Any shape -> uint8 of that shape and 3 (red, green, blue)."""
+    """Counts as colours of the one scale of masks: 0 darkest, `largest` and above brightest.
+
+    Any shape -> uint8 of that shape and 3 (red, green, blue).
+    """
     share = np.clip(np.asarray(counts, dtype=np.float64) / largest, 0, 1) if largest > 0 else np.zeros(np.shape(counts))
     return RAMP[np.rint(share * 255).astype(np.intp)]
 
