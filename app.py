@@ -13,6 +13,7 @@ from pathlib import Path
 import streamlit as st
 from starlette.middleware import Middleware
 
+from pages.parts import sign_in
 from pages.parts.gate import Gate, refusal_to_start
 from pages.parts.routes import routes
 from prune_core.service import ensure_supervisor
@@ -28,11 +29,6 @@ log = logging.getLogger("espalier")
 def store() -> Store:
     """The store of this server, opened once."""
     return Store.open()
-
-
-def sign_in_is_configured() -> bool:
-    """Whether OpenID Connect is set up in .streamlit/secrets.toml; _shell.py then asks every visitor to sign in."""
-    return bool(st.secrets.load_if_toml_exists() and "auth" in st.secrets)
 
 
 def keep_supervised() -> None:
@@ -64,7 +60,7 @@ async def lifespan(app: st.App) -> AsyncIterator[dict[str, object]]:
         watcher.cancel()
 
 
-guarded = bool(settings().password) or settings().open == "yes" or sign_in_is_configured()
+guarded = bool(settings().password) or settings().open == "yes" or sign_in.is_configured()
 if reason := refusal_to_start(st.get_option("server.address"), guarded):
     raise SystemExit(reason)
 

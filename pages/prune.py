@@ -22,7 +22,9 @@ def preview(spec: RunSpec, cost: Estimate) -> None:
     """The plan: a staircase of what is kept, and every step in words with its time."""
     numbers = staircase.staircase(spec, cost.steps)
     plot(lambda theme: staircase.draw(numbers, theme), key="plan", label="Weights kept over the epochs of training, as planned")
-    figure.caption(numbers.sentence)
+    with st.container(horizontal=True, vertical_alignment="center", key="plan-foot"):
+        figure.caption(numbers.sentence)
+        figure.files(key="plan", table=numbers.table(), name="espalier-plan")
     rows = "".join(
         f'<span class="step">{html.escape(line.steps)}</span><span>{figure.text(line.words)}</span>'
         f'<span class="time">{figure.text(words.duration(line.seconds or 0))}</span>'

@@ -24,13 +24,13 @@ LOOK_SECONDS = 2
 DRAWN = 12
 
 
-def heading() -> None:
+def heading(any_runs: bool) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom", key="runs-head"):
         with st.container():
             style.head("What have we tried?", "Select runs to see them together.")
         if st.button("Import", icon=":material/upload:", key="import"):
             take_in()
-        if st.button("New run", type="primary", icon=":material/add:", key="new-run"):
+        if any_runs and st.button("New run", type="primary", icon=":material/add:", key="new-run"):
             st.switch_page("prune.py")
 
 
@@ -162,8 +162,9 @@ def drawing(runs: Sequence[Run]) -> None:
 
 
 st.html(style.ASSETS / "work.css")
-heading()
-if store().runs(limit=1):
+any_runs = bool(store().runs(limit=1))
+heading(any_runs)
+if any_runs:
     alive = bool(store().runs(states=["queued", "running"], limit=1))
     st.fragment(listing, run_every=LOOK_SECONDS if alive else None)()
 else:

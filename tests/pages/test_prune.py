@@ -1,0 +1,117 @@
+"""Prune: the form is the catalogue, an address fills it, and bad values leave a usable form."""
+
+import pytest
+
+from prune_core import RunSpec, catalogue
+
+from .conftest import words
+
+
+def box(shown, label):
+    return next(
+        w
+        for kind in (shown.selectbox, shown.number_input, shown.select_slider, shown.text_input, shown.toggle)
+        for w in kind
+        if w.label == label
+    )
+
+
+def chosen(shown):
+    return {name: box(shown, name).value for name in ("Model", "Data", "Criterion", "Weights removed", "Epochs", "Seed")}
+
+
+DEFAULTS = {"Model": "lenet_300_100", "Data": "digits", "Criterion": "snip", "Weights removed": 0.9, "Epochs": 10, "Seed": 0}
+
+
+def test_the_form_opens_at_the_defaults_with_their_plan(page):
+    shown = page("prune.py")
+    said = words(shown).replace("\xa0", " ")
+    assert chosen(shown) == DEFAULTS
+    assert "26,620 of 266,200 weights stay" in said
+    assert "Train what is left, 10 epochs" in said
+    assert "starts at once" in said
+
+
+def test_an_address_fills_the_form_options_included(page):
+    shown = page("prune.py", dataset="mnist", sparsity="0.95", epochs="5", seed="1", lr="0.05", **{"criterion_options.n_examples": "10"})
+    assert chosen(shown) == DEFAULTS | {"Data": "mnist", "Weights removed": 0.95, "Epochs": 5, "Seed": 1}
+    assert box(shown, "Learning rate").value == 0.05
+    assert box(shown, "Number of examples").value == "10"
+    assert not shown.error
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "said"),
+    [
+        ("criterion", "snipp", "Did you mean 'snip'? Choices: l2_norm, magnitude, random, snip."),
+        ("sparsity", "1.5", "sparsity: must be at least 0 and below 1"),
+        ("sparsity", "nan", "sparsity: must be at least 0 and below 1"),
+        ("epochs", "-1", "epochs: must be at least 0"),
+        ("seed", "1e99999", "seed: must be a whole number"),
+        ("spasity", "0.5", "Did you mean 'sparsity'?"),
+        ("criterion_options.n_examples", "0", "criterion_options.n_examples: must be at least 1"),
+        ("criterion_options", "[" * 5000, "criterion_options: is not valid JSON."),
+        ("criterion", "l2_norm", "lenet_300_100 has no channels to prune"),
+        ("model", "<img src=x onerror=alert(1)>**b**:red[x]$x$", "model: there is no '<img src=x onerror=alert(1)>**b**:red[x]$x$'."),
+        ("model", "prune_core.engine.execute:execute", "model: there is no"),
+        ("device", "../../etc", "device: there is no"),
+        ("protocol", "score", "Saliency"),
+        ("seed", str(2**60), "the form takes at most"),
+    ],
+)  # fmt: skip
+def test_a_bad_value_in_the_address_is_one_line_in_words_and_a_usable_form(page, field, value, said):
+    shown = page("prune.py", epochs="7", **{field: value}) if field != "epochs" else page("prune.py", epochs=value)
+    lines = [e.value for e in shown.error]
+    assert len(lines) == 1
+    assert said in lines[0].replace("\\", "")
+    assert chosen(shown) == DEFAULTS | ({"Epochs": 7} if field != "epochs" else {})
+    assert not next(b for b in shown.button if b.label == "Start run").disabled
+
+
+def test_markup_in_a_bad_value_reaches_markdown_only_escaped(page):
+    (line,) = page("prune.py", model="<b>**x**:red[y]$z$[l](javascript:1)").error
+    assert r"\<b\>\*\*x\*\*\:red\[y\]\$z\$\[l\]\(javascript\:1\)" in line.value
+
+
+def test_without_pruning_there_is_no_criterion_and_nothing_to_remove(page):
+    shown = page("prune.py", protocol="dense")
+    assert box(shown, "Criterion").disabled
+    assert not shown.select_slider
+    assert "All 266,200 weights are trained" in words(shown).replace("\xa0", " ")
+
+
+def test_channels_are_offered_where_the_network_has_them(page):
+    assert "l2_norm" not in box(page("prune.py"), "Criterion").options
+    assert "does not fit: lenet_300_100 has no channels" in box(page("prune.py"), "Criterion").help
+    shown = page("prune.py", model="small_conv", criterion="l2_norm", sparsity="0.5")
+    assert box(shown, "Channels removed").value == 0.5
+
+
+@pytest.mark.parametrize("name", catalogue.criteria)
+def test_every_option_of_a_criterion_has_a_widget_with_its_help(page, name):
+    shown = page("prune.py", model="small_conv", criterion=name)
+    helps = {w.help for kind in (shown.selectbox, shown.number_input, shown.text_input, shown.toggle) for w in kind}
+    assert {info.description for info in catalogue.criteria[name].options.model_fields.values()} <= helps
+
+
+def test_an_option_changed_in_the_form_changes_the_plan(page):
+    shown = page("prune.py", protocol="iterative")
+    box(shown, "Rounds").set_value(2).run()
+    assert "Two times" in words(shown).replace("Twice", "Two times")
+
+
+def test_the_same_run_that_finished_here_is_offered_instead(page, states):
+    shown = page("prune.py", sparsity="0.95", epochs="2")
+    assert "This very run has finished here" in words(shown)
+    assert "Open that run" in [b.label for b in shown.button]
+
+
+def test_a_misfitting_value_typed_into_the_form_disables_the_start(page):
+    shown = page("prune.py")
+    box(shown, "Device").set_value("abacus").run()
+    assert "device: there is no 'abacus'" in shown.error[0].value.replace("\\", "")
+    assert next(b for b in shown.button if b.label == "Start run").disabled
+
+
+def test_the_spec_of_an_untouched_form_is_the_default_spec(page):
+    assert page("prune.py").session_state["prune-form"].last == RunSpec()
