@@ -41,16 +41,16 @@ class Asked(NamedTuple):
     sizes: RunSpec | None
 
 
-def complaints(address: Mapping[str, str]) -> list[str]:
-    """What in the address is no choice of this page; Streamlit drops such values without a word."""
-    found = [
-        f"{key}: there is no '{address[key][:40]}'. Choices: {', '.join(choices)}."
+def complaints(address: Mapping[str, str]) -> dict[str, str]:
+    """What in the address is no choice of this page, by its name there; Streamlit drops such values without a word."""
+    found = {
+        key: f"there is no '{address[key][:40]}'. Choices: {', '.join(choices)}."
         for key, (choices, _) in KNOBS.items()
         if key in address and address[key] not in choices
-    ]
+    }
     for key, low, high in (("sal_removed", 1, 99), ("sal_seed", 0, LARGEST_SEED)):
         if key in address and whole(address[key], low, high) is None:
-            found.append(f"{key}: must be a whole number from {low} to {high:,}, got '{address[key][:40]}'.")
+            found[key] = f"must be a whole number from {low} to {high:,}, got '{address[key][:40]}'."
     return found
 
 
@@ -76,10 +76,11 @@ def controls() -> Asked:
     with st.popover("More options", icon=":material/tune:", width="stretch"):
         model = MODELS[knob("sal_model", "Model", "A dense first layer gives one mask a class, a convolution what is kept of its filters.")]
         start = STARTS[knob("sal_start", "First weights", "How the weights are drawn before they are scored.")]
+        first = st.session_state.setdefault("sal-seed-first", whole(st.query_params.get("sal_seed", ""), 0, LARGEST_SEED) or 0)
         seed = st.number_input(
-            "Seed", 0, LARGEST_SEED, 0, key="sal_seed", bind="query-params", on_change=scoring.look,
-            help="The same seed draws the same weights and images.",
-        )  # fmt: skip
+            "Seed", 0, LARGEST_SEED, first, key="sal-seed", on_change=scoring.look, help="The same seed draws the same weights and images."
+        )
+    to_address("sal_seed", int(seed), 0)
 
     def spec(**options: Any) -> RunSpec:
         return RunSpec(
@@ -109,8 +110,10 @@ def conditions(grid: chart.Grid, spec: RunSpec) -> str:
     return f"{said} Each row is drawn to its own brightest pixel; what that keeps of its {grid.of} weights stands at the right. {black}"
 
 
-def chosen_at_first() -> int:
-    return whole(st.query_params.get("sal_removed", ""), 1, 99) or REMOVED
+def to_address(name: str, value: int, usual: int) -> None:
+    """Let the address follow a number that Streamlit doesn't bind; what is usual is not mentioned."""
+    if st.query_params.get(name, str(usual)) != str(value):
+        st.query_params[name] = str(value)
 
 
 def draw_grid(found: scoring.Scored, asked: Asked) -> str:
@@ -122,9 +125,8 @@ def draw_grid(found: scoring.Scored, asked: Asked) -> str:
         masks.grid([masks.Picture(*each) for each in grid.single()], key=key, largest=None, across=5)
         sentence = grid.sentence
     else:
-        chosen = masks.viewer(grid, key=key, chosen=chosen_at_first())
-        if chosen != chosen_at_first() or st.query_params.get("sal_removed", str(chosen)) != str(chosen):
-            st.query_params["sal_removed"] = str(chosen)
+        chosen = masks.viewer(grid, key=key, chosen=whole(st.query_params.get("sal_removed", ""), 1, 99) or REMOVED)
+        to_address("sal_removed", chosen, REMOVED)
         control = scoring.finished(asked.control) if asked.control else None
         sentence = chart.describe(grid, chosen / 100, chart.saliency(control.history, control.files) if control else None)
     figure.foot(key=key, table=grid.table(), name=name, note=conditions(grid, found.run.spec))
@@ -160,9 +162,14 @@ def draw_sizes(found: scoring.Scored) -> None:
     )  # fmt: skip
 
 
-style.head("What does the criterion look at?", "Shown images of one class and never trained: which of the first connections does it keep?")
+style.head(
+    "What does the criterion look at?",
+    "Shown images of one class only, before any training: which connections of the first layer does it keep?",
+)
 if wrong := complaints(dict(st.query_params)):
-    st.warning("  \n".join(map(plain, wrong)), icon=":material/info:")
+    st.warning("  \n".join(plain(f"{key}: {why}") for key, why in wrong.items()), icon=":material/info:")
+    for key in wrong:
+        del st.query_params[key]
 try:
     with st.container(key="sal-view"):
         left, right = st.columns([3, 8], gap="medium")
