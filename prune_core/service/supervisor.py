@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from threading import Event
 from typing import NamedTuple
 from uuid import uuid4
@@ -65,7 +66,8 @@ class Supervisor:
                 log.warning("%s", error)
                 self.stop.wait(1.0)
             self.executor.wait(BUSY_WAIT if time.monotonic() - self.active < BUSY_AFTER else QUIET_WAIT)
-        give_back(self.store, self.lease)
+        with suppress(StoreError):
+            give_back(self.store, self.lease)
 
     def wait_for_lease(self) -> bool:
         """Stand by until the lease is free or its holder gone. False if there was nothing to stand by for any more."""
@@ -92,13 +94,14 @@ class Supervisor:
         if time.monotonic() - self.renewed > RENEW_SECONDS:
             renew(self.store, self.lease)
             self.renewed = time.monotonic()
-        queued, running = under_way(self.store)
+        waiting, running = under_way(self.store)
         self.executor.tidy(running)
-        if queued or running:
+        self.asked = {key: at for key, at in self.asked.items() if key in {(r.run_id, r.attempt) for r in running}}
+        if waiting or running:
             self.active = time.monotonic()
         busy = sum(not self.is_lost(r) for r in running)
-        while queued and busy < self.plan.slots and self.executor.ready() and self.start_next():
-            queued, busy = queued - 1, busy + 1
+        while waiting and busy < self.plan.slots and self.executor.ready() and self.start_next():
+            busy += 1
 
     def start_next(self) -> bool:
         """Hand out the oldest queued run; false if there is none after all."""
@@ -109,8 +112,8 @@ class Supervisor:
         job = Job(self.store.home, self.store.url, run.id, claimed.attempt, claimed.threads, run.spec.device, self.plan.checkpoint_seconds)
         try:
             pid = self.executor.start(job)
-        except OSError as error:
-            self.take_back(run.id, claimed.attempt, f"no process could be started ({error.strerror})")
+        except (OSError, EOFError) as error:
+            self.take_back(run.id, claimed.attempt, f"no process could be started ({error})")
             return False
         born = processes.born(pid) if pid else None
         if pid and born:
@@ -134,7 +137,6 @@ class Supervisor:
         return False
 
     def take_back(self, run_id: str, attempt: int, why: str) -> None:
-        self.asked.pop((run_id, attempt), None)
         try:
             state = requeue(self.store, run_id, attempt, why)
         except AttemptOver:

@@ -17,6 +17,8 @@ PATIENCE = 60.0
 CHECKPOINT_SECONDS = 30.0
 PROGRESS_SECONDS = 0.25
 BEATS = 4
+NO_MEMORY = "There was not enough memory. Try a smaller batch size, or fewer runs at the same time."
+ALLOCATION = "can't allocate memory"  # of torch's RuntimeError on a CPU; it has no class of its own
 
 log = logging.getLogger(__name__)
 
@@ -90,9 +92,12 @@ def carry_out(store: Store, attempt: Attempt, job: Job, stopping: Event, pulse: 
         attempt.fail(str(error))
     except MemoryError:
         log.exception("Out of memory.")
-        attempt.fail("There was not enough memory. Try a smaller batch size, or fewer runs at the same time.")
+        attempt.fail(NO_MEMORY)
     except Exception as error:
         log.exception("An error that nobody expected.")
+        if ALLOCATION in str(error):
+            attempt.fail(NO_MEMORY)
+            return
         attempt.fail(f"Stopped by an error that should not happen ({type(error).__name__}). The log has the details.")
 
 

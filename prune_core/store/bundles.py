@@ -4,12 +4,13 @@ import hashlib
 import json
 import logging
 import zipfile
+import zlib
 from collections.abc import Collection
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Annotated, BinaryIO, Literal
+from typing import TYPE_CHECKING, Annotated, BinaryIO, Literal, NamedTuple
 from uuid import uuid4
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
@@ -120,38 +121,48 @@ def export_run(store: "Store", run: Run, archive: zipfile.ZipFile) -> RunPiece:
     return piece
 
 
-def import_runs(store: "Store", source: Path, example: bool = False) -> list[Run]:
-    """The runs of the zip that were not here yet."""
+class Arrival(NamedTuple):
+    """A run that was checked, and whose files are in their place."""
+
+    piece: RunPiece
+    spec: RunSpec
+    lines: list[Line]
+    files: list[tuple[FilePiece, files.OnDisk]]
+
+
+def import_runs(store: "Store", source: Path) -> list[Run]:
+    """The runs of the zip that were not here yet. The database is only held for the rows, at the very end."""
+    with store.database.reading() as connection:
+        here = set(connection.scalars(select(RUNS.c.id)))
+    arrivals = unpack(store, source, here)
     with store.database.writing() as connection:
-        came = take_in(store, connection, source, example)
-    return [store.run(run_id) for run_id in came]
+        here = set(connection.scalars(select(RUNS.c.id)))
+        new = [arrival for arrival in arrivals if arrival.piece.id not in here]
+        for arrival in new:
+            enter(connection, arrival, example=False)
+    return [store.run(arrival.piece.id) for arrival in new]
 
 
 def load_examples(store: "Store", connection: Connection) -> None:
     """Every bundle that ships with this version, as examples; one that is damaged is logged and hides no other."""
+    here: set[str] = set()
     for source in sorted(EXAMPLES.glob("*.zip")):
         try:
-            take_in(store, connection, source, example=True)
+            for arrival in unpack(store, source, here):
+                enter(connection, arrival, example=True)
+                here.add(arrival.piece.id)
         except StoreError as error:
             log.warning("The example %s was left out: %s", source.name, error)
 
 
-def take_in(store: "Store", connection: Connection, source: Path, example: bool) -> list[str]:
-    """Check the whole zip first, then write files, then rows; an error leaves no row."""
+def unpack(store: "Store", source: Path, here: Collection[str]) -> list[Arrival]:
+    """Check the whole zip, then put the files of the runs that are not here into their place. Rows come last: a run that is listed is whole."""
     try:
         with zipfile.ZipFile(source) as archive, TemporaryDirectory(dir=store.home / "runs") as scratch:
-            bundle = manifest(archive)
-            new = [piece for piece in bundle.runs if not is_here(connection, piece.id)]
-            checked = [(piece, *check_run(archive, piece, Path(scratch))) for piece in new]
-            for piece, spec, lines in checked:
-                settle(store, connection, piece, spec, lines, Path(scratch), example)
-        return [piece.id for piece in new]
-    except (zipfile.BadZipFile, NotImplementedError, OSError, EOFError, RuntimeError, zipfile.zlib.error) as error:  # type: ignore[attr-defined]
+            checked = [(piece, *check_run(archive, piece, Path(scratch))) for piece in manifest(archive).runs if piece.id not in here]
+            return [Arrival(piece, spec, lines, settle(store, piece, Path(scratch))) for piece, spec, lines in checked]
+    except (zipfile.BadZipFile, zlib.error, NotImplementedError, OSError, EOFError, RuntimeError) as error:
         raise StoreError(f"{source.name} can't be read as a bundle: {shown(str(error))}.") from None
-
-
-def is_here(connection: Connection, run_id: str) -> bool:
-    return connection.execute(select(RUNS.c.id).where(RUNS.c.id == run_id)).first() is not None
 
 
 def manifest(archive: zipfile.ZipFile) -> Bundle:
@@ -225,8 +236,14 @@ def line_of(piece: RunPiece, text: bytes) -> Line:
         raise StoreError(f"run {piece.id}: an event can't be read ({problems_of(error)[0]})") from None
 
 
-def settle(store: "Store", connection: Connection, piece: RunPiece, spec: RunSpec, lines: list[Line], scratch: Path, example: bool) -> None:
-    """Files first, rows after them: a run that is listed is whole."""
+def settle(store: "Store", piece: RunPiece, scratch: Path) -> list[tuple[FilePiece, files.OnDisk]]:
+    folder = store.folder(piece.id)
+    return [(file, files.put(folder, file.name, (scratch / piece.id / file.name).read_bytes())) for file in piece.files]
+
+
+def enter(connection: Connection, arrival: Arrival, example: bool) -> None:
+    """The rows of a run."""
+    piece, spec, lines, kept = arrival
     last = lines[-1].event
     ended: datetime = piece.ended or lines[-1].time
     row = facts_of(spec) | {
@@ -235,13 +252,16 @@ def settle(store: "Store", connection: Connection, piece: RunPiece, spec: RunSpe
         "message": last.message if isinstance(last, Failed) else None,
         "summary": json.dumps(Summary.of(last)) if isinstance(last, Finished) else None,
     }  # fmt: skip
-    kept = [(file, files.put(store.folder(piece.id), file.name, (scratch / piece.id / file.name).read_bytes())) for file in piece.files]
-    connection.execute(insert(RUNS).values(**row))
     tried = {"run": piece.id, "number": 1, "started": piece.started or piece.created, "ended": ended, "why": "imported"}
+    connection.execute(insert(RUNS).values(**row))
     connection.execute(insert(ATTEMPTS).values(from_event=0, threads=1, **tried))
-    events = [
-        {"run": piece.id, "number": x.number, "attempt": 1, "time": x.time, "kind": x.event.kind, "data": to_json(x.event)} for x in lines
-    ]
-    connection.execute(insert(EVENTS), events)
+    common = {"run": piece.id, "attempt": 1}
+    connection.execute(
+        insert(EVENTS), [common | {"number": n, "time": at, "kind": e.kind, "data": to_json(e)} for n, at, e in map(parts, lines)]
+    )
     for file, stored in kept:
         files.remember(connection, piece.id, stored, file.kind)
+
+
+def parts(line: Line) -> tuple[int, datetime, Event]:
+    return line.number, line.time, line.event

@@ -18,7 +18,6 @@ TRIES = 3
 UNDER_WAY = (
     select(
         RUNS.c.id,
-        RUNS.c.state,
         RUNS.c.attempt,
         RUNS.c.cancel_requested,
         ATTEMPTS.c.host,
@@ -27,8 +26,9 @@ UNDER_WAY = (
         ATTEMPTS.c.beat,
     )
     .outerjoin(ATTEMPTS, (ATTEMPTS.c.run == RUNS.c.id) & (ATTEMPTS.c.number == RUNS.c.attempt))
-    .where((RUNS.c.state == "queued") | (RUNS.c.state == "running"))
+    .where(RUNS.c.state == "running")
 )
+WAITING = select(RUNS.c.id).where(RUNS.c.state == "queued").limit(1)
 
 
 class Claim(NamedTuple):
@@ -81,12 +81,12 @@ def register(store: "Store", run_id: str, attempt: int, host: str, pid: int, bor
         connection.execute(update(ATTEMPTS).where(mine).values(host=host, pid=pid, born=born))
 
 
-def under_way(store: "Store") -> tuple[int, list[Running]]:
-    """How many runs are queued, and those that are running."""
+def under_way(store: "Store") -> tuple[bool, list[Running]]:
+    """Whether any run is queued, and those that are running."""
     with store.database.reading() as connection:
+        waiting = connection.execute(WAITING).first() is not None
         rows = connection.execute(UNDER_WAY).all()
-    running = [Running(r.id, r.attempt, r.cancel_requested, r.host, r.pid, r.born, r.beat or 0) for r in rows if r.state == "running"]
-    return len(rows) - len(running), running
+    return waiting, [Running(r.id, r.attempt, r.cancel_requested, r.host, r.pid, r.born, r.beat or 0) for r in rows]
 
 
 def requeue(store: "Store", run_id: str, attempt: int, why: str) -> str:

@@ -69,6 +69,7 @@ RUNS = Table(
     Column("epoch_seconds", Float),
     UniqueConstraint("id"),
     Index("ix_runs_state", "state", "position"),
+    Index("ix_runs_created", "created", "position"),
     Index("ix_runs_fingerprint", "fingerprint"),
     Index("ix_runs_family", "family"),
     sqlite_autoincrement=True,

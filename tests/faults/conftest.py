@@ -2,11 +2,12 @@
 
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -50,6 +51,17 @@ class Service:
         """The supervisor that has the lease."""
         held = lease(self.store)
         return next((p for p in self.started if held and p.pid == held.pid and p.poll() is None), None)
+
+    def freeze(self, pid: int) -> None:
+        """Stop a process between two transactions: one that holds the database's lock would stop everybody else with it."""
+        while True:
+            os.kill(pid, signal.SIGSTOP)
+            try:
+                with closing(sqlite3.connect(self.store.home / "espalier.db", timeout=1, isolation_level=None)) as database:
+                    database.execute("BEGIN IMMEDIATE")
+                return
+            except sqlite3.OperationalError:
+                os.kill(pid, signal.SIGCONT)
 
     def worker(self, run: Run, attempt: int = 0) -> int | None:
         """The process of a running attempt (0: of any), once it is known and lives."""

@@ -35,7 +35,7 @@ def test_a_worker_that_was_found_and_then_killed_is_noticed(service):
     first = service.supervise()
     run = service.store.submit(SPEC)
     pid = until(lambda: service.has_events(run, 6) and service.worker(run), "a worker under way")
-    os.kill(pid, signal.SIGSTOP)
+    service.freeze(pid)
     first.kill()
     first.wait()
     second = service.supervise()
@@ -93,7 +93,7 @@ def test_everything_killed_at_once_is_taken_up_again(service):
 def test_a_supervisor_that_slept_through_its_lease_ends_when_it_wakes(service):
     sleeper = service.supervise()
     until(lambda: service.holder() is sleeper, "the first to hold the lease")
-    os.kill(sleeper.pid, signal.SIGSTOP)
+    service.freeze(sleeper.pid)
     other = service.supervise()
     run = service.store.submit(SPEC.model_copy(update={"epochs": 2}))
     until(lambda: service.holder() is other, "the other to take over")

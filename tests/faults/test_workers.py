@@ -75,7 +75,7 @@ def test_a_cancelled_run_whose_worker_does_not_listen_is_ended_by_force(service)
     service.supervise()
     run = service.store.submit(LONG)
     pid = until(lambda: service.has_events(run, 6) and service.worker(run), "a worker under way")
-    os.kill(pid, signal.SIGSTOP)
+    service.freeze(pid)
     service.store.request_cancel(run.id)
     service.ended(run, "cancelled")
     assert not os.path.exists(f"/proc/{pid}")
@@ -85,7 +85,7 @@ def test_a_worker_that_stands_still_is_not_declared_dead(service):
     supervisor = service.supervise()
     run = service.store.submit(SPEC)
     pid = until(lambda: service.has_events(run, 6) and service.worker(run), "a worker under way")
-    os.kill(pid, signal.SIGSTOP)
+    service.freeze(pid)
     before = service.beat()
     until(lambda: service.beat() >= before + 3, "the supervisor to look many times")
     assert (service.state(run), service.store.run(run.id).attempt, service.worker(run)) == ("running", 1, pid)
@@ -99,7 +99,7 @@ def test_a_worker_whose_attempt_is_over_wakes_up_and_changes_nothing(service):
     service.supervise()
     untouched, run = service.store.submit(SPEC), service.store.submit(SPEC)
     pid = until(lambda: service.has_events(run, 6) and service.worker(run, 1), "a worker under way")
-    os.kill(pid, signal.SIGSTOP)
+    service.freeze(pid)
     queue.requeue(service.store, run.id, 1, "thought to be dead")
     until(lambda: service.store.run(run.id).attempt == 2 and service.has_events(run, 8), "another worker to go on")
     os.kill(pid, signal.SIGCONT)
@@ -144,11 +144,11 @@ def test_checkpoints_that_are_damaged_do_not_end_a_run(service):
     untouched, run = service.store.submit(SPEC), service.store.submit(SPEC)
 
     def checkpoints():
-        return sorted(service.store.folder(run.id).glob("checkpoint-*.safetensors"))
+        return [file.name for file in service.store.files(run.id) if file.kind == "checkpoint"]
 
     pid = until(lambda: len(checkpoints()) == 2 and service.worker(run, 1), "two checkpoints")
-    os.kill(pid, signal.SIGSTOP)
-    newest = checkpoints()[-1]
+    service.freeze(pid)
+    newest = service.store.path(run.id, checkpoints()[-1])
     newest.write_bytes(newest.read_bytes()[:-100])
     os.kill(pid, signal.SIGKILL)
     service.ended(run)

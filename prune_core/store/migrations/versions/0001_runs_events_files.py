@@ -45,6 +45,7 @@ def upgrade() -> None:
         sqlite_autoincrement=True,
     )
     op.create_index("ix_runs_state", "runs", ["state", "position"])
+    op.create_index("ix_runs_created", "runs", ["created", "position"])
     op.create_index("ix_runs_fingerprint", "runs", ["fingerprint"])
     op.create_index("ix_runs_family", "runs", ["family"])
     op.create_table(
