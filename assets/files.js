@@ -68,13 +68,12 @@ function svg(holder, margin = 12) {
   return URL.createObjectURL(new Blob([text], { type: "image/svg+xml" }));
 }
 
+// The link stays off the page: a click in it would count as one beside the popover and close it.
 function save(address, name) {
   const link = document.createElement("a");
   link.href = address;
   link.download = name;
-  document.body.append(link);
   link.click();
-  link.remove();
 }
 
 export default function ({ data, parentElement }) {
@@ -85,7 +84,7 @@ export default function ({ data, parentElement }) {
     button.onclick = async () => {
       const figure = window.espalierPictures?.get(data.key), holder = document.querySelector(`[data-picture="${CSS.escape(data.key)}"]`);
       status.textContent = figure || holder ? "" : "The picture is not drawn yet.";
-      if (figure) await figure(format, data.name);
+      if (figure) save(await figure(format), `${data.name}.${format}`);
       else if (holder) save((format === "png" ? png : svg)(holder), `${data.name}.${format}`);
     };
   }

@@ -20,10 +20,10 @@ function isDark(element) {
   return 0.3 * red + 0.59 * green + 0.11 * blue < 128;
 }
 
-async function download(Plotly, plot, paper, format, name) {
+function picture(Plotly, plot, paper, format) {
   const { width, height } = plot.getBoundingClientRect();
   const layout = { ...plot.layout, paper_bgcolor: paper };
-  await Plotly.downloadImage({ data: plot.data, layout }, { format, filename: name, width, height, scale: format === "png" ? 3 : 1 });
+  return Plotly.toImage({ data: plot.data, layout }, { format, width, height, scale: format === "png" ? 3 : 1 });
 }
 
 export default function ({ data, parentElement }) {
@@ -41,7 +41,7 @@ export default function ({ data, parentElement }) {
     // Labels named "wide" need more room than a phone has.
     if (parentElement.clientWidth < 480) layout.annotations = (layout.annotations ?? []).filter((a) => a.name !== "wide");
     const paper = getComputedStyle(parentElement).getPropertyValue("--st-background-color");
-    pictures().set(data.key, (format, name) => download(Plotly, plot, paper, format, name));
+    pictures().set(data.key, (format) => picture(Plotly, plot, paper, format));
     return Plotly.react(plot, figure.data, layout, { responsive: true, displayModeBar: false, displaylogo: false, scrollZoom: false });
   }).catch((error) => { holder.textContent = "The figure could not be drawn. " + error.message; });
   return () => { gone = true; pictures().delete(data.key); };
