@@ -48,10 +48,22 @@ def plate(run: Run) -> None:
         f"of a single {grid.one} and kept {words.of(kept, grid.weights, 'weights')}. What it was shown reappears in what it kept, before any training.",
         table=grid.table((REMOVED,)),
         name="espalier-home",
-        note=f"{run.spec.model_entry.title}, {run.spec.dataset_entry.title}, seed {run.spec.seed}. "
-        "Shuffled labels give the same shapes: they show the pictures, not what a network learns.",
+        note=f"{run.spec.model_entry.title}, {run.spec.dataset_entry.title}, seed {run.spec.seed}. {verdict(run, grid)}",
         scale=("0", words.rough(largest / grid.of), f"of a pixel's {grid.of:,} weights kept"),
     )
+
+
+def verdict(run: Run, grid: Grid) -> str:
+    """What the control with shuffled labels says of the picture; nothing where it is not in the store."""
+    options = run.spec.protocol_options.model_dump() | {"labels": "shuffled"}
+    control = store().find(RunSpec.model_validate(run.spec.model_dump() | {"protocol_options": options}).fingerprint)
+    like = grid.resemblance(REMOVED)
+    if control is None or control.state != "finished" or like is None or grid.labels == "shuffled":
+        return ""
+    other = grid_of(control.id).resemblance(REMOVED)
+    if other is None or other.own_best < like.own_best - 1:
+        return ""
+    return "Shuffled labels give the same shapes: they show the pictures, not what a network learns."
 
 
 def left(run: Run) -> str:
