@@ -9,6 +9,7 @@ from pages.parts.naming import naming
 from pages.parts.plain import plain
 from pages.parts.run_words import ALIVE, sentence
 from pages.parts.stored import store
+from prune_core import RunSpec, catalogue
 from prune_core.overrides import command, overrides
 from prune_core.store import NoSuchRun, Run
 
@@ -35,7 +36,16 @@ def scoring(shot: Snapshot) -> None:
     """A run that only scores has its pictures on a page of its own."""
     figure.caption(sentence(*shot))
     if st.button("Look at it in Saliency", icon=":material/grid_on:", key="to-saliency"):
-        st.switch_page("saliency.py", query_params={"run": shot.run.id})
+        st.switch_page("saliency.py", query_params=saliency_address(shot.run.spec))
+
+
+def saliency_address(spec: RunSpec) -> dict[str, str]:
+    """What the page Saliency is told to show the pictures of a scoring run."""
+    options = spec.protocol_options
+    told = {"sal_data": spec.dataset_entry.title, "sal_model": spec.model_entry.title, "sal_seed": str(spec.seed)}
+    if names := getattr(options, "criteria", ()):
+        told["sal_criterion"] = catalogue.criteria[names[0]].title
+    return told | {"sal_labels": str(getattr(options, "labels", "true")).capitalize()}
 
 
 def actions(run: Run) -> None:

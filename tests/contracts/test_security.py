@@ -51,8 +51,10 @@ class TestPaths:
         "path",
         [
             "../../../../etc/passwd", "..%2f..%2f..%2fetc%2fpasswd", "%252e%252e%252fetc%252fpasswd", "..\\..\\espalier.db", "/etc/passwd",
-            "C:/Windows/win.ini", "espalier.db", "x/../../espalier.db", "%00", "a" * 4096, "", "/", "run/masks-0001.safetensors", "{id}", "{id}/", "{id}/../../espalier.db",
-            "{id}/..%2f..%2fespalier.db", "{id}/espalier.db", "{id}/run.log", "{id}/history.csv/..",
+            "C:/Windows/win.ini", "espalier.db", "x/../../espalier.db", "%00", "a" * 4096, "", "/", "run/masks-0001.safetensors", "{id}", "{id}/",
+            "{id}/../../espalier.db",
+            "{id}/..%2f..%2fespalier.db",
+            "{id}/espalier.db", "{id}/run.log", "{id}/history.csv/..",
             "{id}/history.csv%00.png", "{id}/%2e%2e/", "{id}x/history.csv",
         ],
     )  # fmt: skip
