@@ -10,7 +10,7 @@ from ..history import History
 from ..steps import Prune, Step, Train
 from . import words
 from .layers import titles_of
-from .theme import SCISSORS, Theme, faded, figure
+from .theme import SCISSORS, Ink, Theme, faded, figure
 
 FLOORS = (0.0, 0.5, 0.8, 0.9, 0.95)
 
@@ -38,6 +38,13 @@ class Accuracy(NamedTuple):
     until: float = 0.0
     what: str = "weights"
     sentence: str = "Nothing has been measured yet."
+
+    @property
+    def now(self) -> tuple[float, float] | None:
+        """Where the curve ends: (epoch, accuracy) of the last measurement, or after the last pruning if nothing was measured since."""
+        if self.cuts and (not self.epochs or self.cuts[-1].epoch >= self.epochs[-1]):
+            return self.cuts[-1].epoch, self.cuts[-1].after
+        return (self.epochs[-1], self.accuracy[-1]) if self.epochs else None
 
     @property
     def floor(self) -> float:
@@ -161,60 +168,72 @@ def what_of(history: History) -> str:
 
 
 def draw(numbers: Accuracy, theme: Theme, height: int = 292, colour: str | None = None) -> go.Figure:
-    """The curve with its drops. `colour`: of the line, leaf if nothing is said."""
+    """The curve with its drops. `colour`: of the line, leaf if nothing is said.
+
+    Built in one piece: a live page draws this every second, and plotly checks a figure anew with every mark that is added to it.
+    """
     colour = colour or theme.leaf
-    until = numbers.until or max([1.0, *numbers.epochs])
-    fig = figure(
-        theme, height, margin={"l": 62, "r": 72, "t": 30, "b": 46, "pad": 4},
-        xaxis={"title": {"text": "Epoch"}, "range": [0, until], "showgrid": False, **epoch_ticks(until)},
-        yaxis={"title": {"text": "Validation accuracy"}, "range": [numbers.floor, 1.004], "tickformat": ".0%", "nticks": 6},
-    )  # fmt: skip
-    ticks = y_ticks(numbers.floor)
-    fig.update_yaxes(tickvals=ticks, ticktext=[f"{round(100 * t)} %" for t in ticks])
+    until, ticks = numbers.until or max([1.0, *numbers.epochs]), y_ticks(numbers.floor)
     marks = [(c.epoch, c.kept / c.units if c.units else 0.0, True) for c in numbers.cuts] + [(*p, False) for p in numbers.planned]
-    for epoch, _, done in marks:
-        fig.add_shape(
-            type="line", x0=epoch, x1=epoch, y0=0, y1=1, yref="paper", layer="below",
-            line={"color": theme.line, "width": 1, "dash": "solid" if done else "2px,3px"},
-        )  # fmt: skip
-    drops = [v for c in numbers.cuts if c.epoch > 0 for v in ((c.epoch, c.before), (c.epoch, c.after), (None, None))]
-    fig.add_scatter(
-        x=[x for x, _ in drops],
-        y=[y for _, y in drops],
-        mode="lines",
-        name="drop",
-        hoverinfo="skip",
-        line={"color": faded(colour, 0.45), "width": 5},
-    )
-    points = curve_with_gaps(numbers)
-    fig.add_scatter(
-        x=[x for x, _, _ in points], y=[y for _, y, _ in points], customdata=[text for _, _, text in points], mode="lines", name="accuracy",
-        line={"color": colour, "width": 2.25}, hovertemplate="epoch %{x:.4g}: %{y:.1%}%{customdata}<extra></extra>",
+    return figure(
+        theme, height, data=traces(numbers, colour), margin={"l": 62, "r": 72, "t": 30, "b": 46, "pad": 4},
+        xaxis={"title": {"text": "Epoch"}, "range": [0, until], "showgrid": False, **epoch_ticks(until)},
+        yaxis={
+            "title": {"text": "Validation accuracy"}, "range": [numbers.floor, 1.004], "tickvals": ticks,
+            "ticktext": [f"{round(100 * t)} %" for t in ticks],
+        },
+        shapes=[
+            {
+                "type": "line", "x0": epoch, "x1": epoch, "y0": 0, "y1": 1, "yref": "paper", "layer": "below",
+                "line": {"color": theme.line, "width": 1, "dash": "solid" if done else "2px,3px"},
+            }
+            for epoch, _, done in marks
+        ],
+        annotations=labels(numbers, theme, colour, marks, until),
     )  # fmt: skip
-    if numbers.epochs:
-        last = max(
-            ((numbers.epochs[-1], numbers.accuracy[-1]), *((c.epoch, c.after) for c in numbers.cuts if c.epoch >= numbers.epochs[-1]))
-        )
-        fig.add_scatter(
-            x=[last[0]], y=[last[1]], mode="markers", marker={"color": colour, "size": 9}, hoverinfo="skip", name="now", cliponaxis=False
-        )
-        fig.add_annotation(
-            x=last[0], y=last[1], text=words.accuracy(last[1]), showarrow=False, xanchor="left", xshift=10, yshift=1, bgcolor=theme.paper,
-            borderpad=1,
-            font={"size": 15, "color": colour, "weight": 700},
+
+
+def traces(numbers: Accuracy, colour: str) -> list[Ink]:
+    """Drops, the curve over them, a dot where it is now."""
+    drops = [v for c in numbers.cuts if c.epoch > 0 for v in ((c.epoch, c.before), (c.epoch, c.after), (None, None))]
+    points = curve_with_gaps(numbers)
+    found: list[Ink] = [
+        {
+            "type": "scatter", "name": "drop", "mode": "lines", "x": [x for x, _ in drops], "y": [y for _, y in drops], "hoverinfo": "skip",
+            "line": {"color": faded(colour, 0.45), "width": 5},
+        },
+        {
+            "type": "scatter", "name": "accuracy", "mode": "lines", "x": [x for x, _, _ in points], "y": [y for _, y, _ in points],
+            "customdata": [text for _, _, text in points], "line": {"color": colour, "width": 2.25},
+            "hovertemplate": "epoch %{x:.4g}: %{y:.1%}%{customdata}<extra></extra>",
+        },
+    ]  # fmt: skip
+    if now := numbers.now:
+        dot = {"color": colour, "size": 9}
+        found.append(
+            {"type": "scatter", "name": "now", "mode": "markers", "x": [now[0]], "y": [now[1]], "marker": dot, "hoverinfo": "skip", "cliponaxis": False}
         )  # fmt: skip
+    return found
+
+
+def labels(numbers: Accuracy, theme: Theme, colour: str, marks: list[tuple[float, float, bool]], until: float) -> list[Ink]:
+    """Accuracy at the end of the curve, and the row "% kept" above it."""
+    found: list[Ink] = []
+    if now := numbers.now:
+        found.append({
+            "x": now[0], "y": now[1], "text": words.accuracy(now[1]), "showarrow": False, "xanchor": "left", "xshift": 10, "yshift": 1,
+            "bgcolor": theme.paper, "borderpad": 1, "font": {"size": 15, "color": colour, "weight": 700},
+        })  # fmt: skip
+    above: Ink = {"y": 1, "yref": "paper", "yanchor": "bottom", "yshift": 4, "showarrow": False}
     if marks:
-        fig.add_annotation(
-            x=0, y=1, xref="paper", yref="paper", xanchor="right", yanchor="bottom", xshift=-8 if marks[0][0] == 0 else -2, yshift=4,
-            showarrow=False,
-            text=f"{SCISSORS} % kept", font={"size": 13, "color": theme.soft},
-        )  # fmt: skip
-    for epoch, share, done in spaced(marks, until):
-        fig.add_annotation(
-            x=epoch, y=1, yref="paper", yanchor="bottom", yshift=4, showarrow=False, text=f"{100 * share:.2g}",
-            font={"size": 13, "color": theme.text if done else theme.soft},
-        )  # fmt: skip
-    return fig
+        found.append(above | {
+            "x": 0, "xref": "paper", "xanchor": "right", "xshift": -8 if marks[0][0] == 0 else -2, "text": f"{SCISSORS} % kept",
+            "font": {"size": 13, "color": theme.soft},
+        })  # fmt: skip
+    return found + [
+        above | {"x": epoch, "text": f"{100 * share:.2g}", "font": {"size": 13, "color": theme.text if done else theme.soft}}
+        for epoch, share, done in spaced(marks, until)
+    ]
 
 
 def epoch_ticks(until: float) -> dict[str, object]:

@@ -1,6 +1,7 @@
 """Colours, dashes and markers of every picture, for paper by day and by night, and the Plotly template that carries them."""
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import plotly.graph_objects as go
@@ -8,6 +9,7 @@ import plotly.graph_objects as go
 FONT = '"Source Sans", sans-serif'
 SEQUENTIAL = ("#0E1A12", "#122C1B", "#174226", "#1F5B31", "#33773A", "#559344", "#7FAE52", "#AEC968", "#DAE18C", "#FBF6C3")
 SCISSORS = "✂"
+Ink = dict[str, Any]  # a trace or a label as plotly takes it
 
 
 class Style(NamedTuple):
@@ -104,9 +106,12 @@ def template(theme: Theme) -> go.layout.Template:
     )
 
 
-def figure(theme: Theme, height: int, **layout: object) -> go.Figure:
-    """An empty figure of ours, `height` px high; `layout` on top of the template."""
-    return go.Figure(layout={"template": template(theme), "height": height, **layout})
+TEMPLATES = {theme.dark: template(theme) for theme in THEMES}
+
+
+def figure(theme: Theme, height: int, data: Sequence[Ink] = (), **layout: object) -> go.Figure:
+    """A figure of ours, `height` px high; `layout` on top of the template."""
+    return go.Figure(data=list(data), layout={"template": TEMPLATES[theme.dark], "height": height, **layout})
 
 
 def nothing(theme: Theme, height: int, words: str, x: str, y: str) -> go.Figure:

@@ -246,6 +246,10 @@ class TestAccuracyNumbers:
         assert accuracy.accuracy(told(*WHOLE_RUN)).floor == 0.9
         assert deep.floor == 0.0
 
+    def test_after_a_pruning_the_curve_ends_where_the_pruning_left_it(self):
+        assert accuracy.accuracy(told(evaluated(12, 0.96), pruned(12, (9, 9, 9), 0.96, 0.5))).now == (12, 0.5)
+        assert accuracy.accuracy(told(pruned(12, (9, 9, 9), 0.96, 0.5), evaluated(13, 0.9))).now == (13, 0.9)
+
     def test_epochs_of_training_loss_do_not_count_as_measurements(self):
         assert accuracy.accuracy(told(Epoch(epoch=1, loss=1, accuracy=0.5, lr=0.1, seconds=1))).epochs == ()
 
