@@ -5,7 +5,7 @@ from .entry import DataSet, File, Recipe
 
 DIGIT_NAMES = tuple("0123456789")
 MNIST_RECIPE = Recipe(optimizer="sgd", lr=0.1, momentum=0.9, weight_decay=5e-4, batch_size=100, lr_milestones=(0.5, 0.75), augment=False)
-DIGITS_RECIPE = MNIST_RECIPE.model_copy(update={"batch_size": 32})  # few images: smaller batches give enough steps
+DIGITS_RECIPE = MNIST_RECIPE.model_copy(update={"batch_size": 32, "lr": 0.02})  # few images: smaller batches give enough steps
 
 DIGITS = DataSet(
     name="digits", title="Digits", summary="1,797 handwritten digits of 8 x 8 pixels that ship with scikit-learn, enlarged to 28 x 28.",

@@ -107,6 +107,15 @@ def reference(spec, known={}):  # noqa: B006
     return known[spec]
 
 
+@pytest.mark.parametrize("protocol", [p for p, entry in catalogue.protocols.items() if "training" in entry.uses])
+@pytest.mark.parametrize("model", catalogue.models)
+def test_with_default_options_every_network_learns_the_digits(model, protocol):
+    criterion = "magnitude" if protocol == "iterative" else "snip"
+    *_, last = run(RunSpec(model=model, protocol=protocol, criterion=criterion))
+    assert not last.event.at_chance
+    assert last.event.test.accuracy > 0.9
+
+
 def test_snip_at_95_percent_keeps_exactly_13310_of_266200_weights(whole):
     final = whole["prune_at_init"][-1].event
     assert (final.weights_kept, final.weights) == (13_310, 266_200)
