@@ -2,8 +2,9 @@
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
+from ..wording import refuse
 from . import papers
 from .entry import Criterion, Options
 
@@ -19,7 +20,7 @@ class ScopeOptions(Options):
 class ScoringOptions(ScopeOptions):
     """What every criterion that looks at data has in common."""
 
-    n_examples: int | Literal["all"] = Field(100, ge=1, description="Training images that the scores are computed from.")
+    n_examples: int | Literal["all"] = Field(100, description="Training images that the scores are computed from.")
     scoring_batch: int = Field(
         100, ge=1, le=100_000, description="Images in one pass while scoring; a short last batch weighs by its size."
     )
@@ -35,6 +36,14 @@ class ScoringOptions(ScopeOptions):
         "total", description="Where the absolute value is taken: of the mean over all images, of each batch, or of each image."
     )
     accumulate: Literal["mean", "ema"] = Field("mean", description="How batches are combined: their mean, or a moving average (0.9).")
+
+    @field_validator("n_examples")
+    @classmethod
+    def is_a_number_of_images(cls, value: int | str) -> int | str:
+        """A bound on the field itself would be put to 'all' too."""
+        if isinstance(value, int) and value < 1:
+            raise refuse(f"must be at least 1, got {value}.")
+        return value
 
 
 class RandomOptions(ScopeOptions):
