@@ -13,7 +13,7 @@ from prune_core import RunSpec, catalogue
 from prune_core.overrides import command, overrides
 from prune_core.store import NoSuchRun, Run
 
-LOOK_SECONDS = 0.5
+LOOK_SECONDS = 1.0
 
 
 def watch() -> None:

@@ -20,6 +20,7 @@ from prune_core.store import Run, State, StoreError
 FILTERS: dict[str, tuple[State, ...]] = {
     "Under way": ("queued", "running"), "Finished": ("finished",), "Failed": ("failed",), "Cancelled": ("cancelled",)
 }  # fmt: skip
+EXAMPLES = "Examples"
 LOOK_SECONDS = 2
 DRAWN = 12
 
@@ -42,9 +43,12 @@ def found() -> list[Run]:
             key="search", bind="query-params",
         )  # fmt: skip
         chosen = st.pills(
-            "State", list(FILTERS), selection_mode="multi", label_visibility="collapsed", key="state", bind="query-params"
-        )  # fmt: skip
-    return store().runs(states=[state for name in chosen for state in FILTERS[name]], search=search or "")
+            "State", [*FILTERS, EXAMPLES], selection_mode="multi", label_visibility="collapsed", key="state", bind="query-params"
+        )
+    runs = store().runs(states=[state for name in chosen for state in FILTERS.get(name, ())], search=search or "")
+    if EXAMPLES in chosen:
+        return [run for run in runs if run.example]
+    return runs
 
 
 def listing() -> None:

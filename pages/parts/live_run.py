@@ -62,7 +62,7 @@ def figures(shot: Snapshot) -> None:
         figure.caption(sentence(run, history))
         return
     with st.grid(3, min_column_width=150, key="run-numbers"):
-        for number in numbers(run, history, dense_accuracy(run.spec)):
+        for number in numbers(run, history, dense_accuracy(run.spec) if history.finished else None):
             st.metric(number.label, number.value, number.reference or None, delta_color="off", delta_arrow="off", help=number.help)
     mask, left = first_layer.first_layer(history), layers.layers(history)
     with st.container(key="run-picture"):

@@ -48,7 +48,7 @@ def state(run: Run) -> str:
     if run.state == "running" and run.progress and run.progress.total:
         return f"Running {100 * run.progress.done // run.progress.total} %"
     at_chance = run.state == "finished" and run.summary is not None and run.summary.at_chance
-    return "At chance" if at_chance else f"{run.state.capitalize()}{' · example' if run.example else ''}"
+    return "At chance" if at_chance else "Example" if run.example else run.state.capitalize()
 
 
 def are_over(runs: Sequence[Run]) -> bool:

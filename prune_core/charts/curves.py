@@ -10,7 +10,7 @@ from . import words
 from .accuracy import FLOORS, y_ticks
 from .theme import Theme, figure, nothing
 
-DASHES = ("solid", "dash", "longdash", "dot", "dashdot", "longdashdot", "8px,3px", "3px,3px")
+DASHES = ("solid", "dot", "dashdot", "longdash", "dash", "longdashdot")
 X, Y = "Epoch", "Validation accuracy"
 
 
@@ -50,14 +50,22 @@ class Curves(NamedTuple):
 
 def curves(runs: Iterable[tuple[str, History]]) -> Curves:
     """Curves of (title, history); runs that measured nothing are left out."""
-    return Curves(tuple(one(title, history) for title, history in runs if history.validation))
+    measured = [(title, history) for title, history in runs if history.validation]
+    labels = differing([title for title, _ in measured])
+    return Curves(tuple(one(title, label, history) for (title, history), label in zip(measured, labels, strict=True)))
 
 
-def one(title: str, history: History) -> Series:
-    spec = history.spec
-    entry = spec.criterion_entry if spec else None
+def one(title: str, label: str, history: History) -> Series:
+    entry = history.spec.criterion_entry if history.spec else None
     curve = {e.epoch: e.quality.accuracy for e in history.validation}
-    return Series(title, spec.method if spec else title, entry.family if entry else None, tuple(curve), tuple(curve.values()))
+    return Series(title, label, entry.family if entry else None, tuple(curve), tuple(curve.values()))
+
+
+def differing(titles: list[str]) -> list[str]:
+    """What tells the titles apart: the parts that not all of them have; of a single one its first."""
+    parts = [title.split(" · ") for title in titles]
+    common = set.intersection(*map(set, parts)) if parts else set()
+    return [" · ".join(p for p in each if p not in common) or each[0] for each in parts]
 
 
 def draw(numbers: Curves, theme: Theme, height: int = 260) -> go.Figure:
@@ -78,7 +86,7 @@ def draw(numbers: Curves, theme: Theme, height: int = 260) -> go.Figure:
     for i, (series, place) in enumerate(zip(numbers.series, places, strict=True)):
         style = theme.style(series.family)
         before = sum(s.family == series.family for s in numbers.series[:i])
-        dash = style.dash if not before else DASHES[(DASHES.index(style.dash) + before) % len(DASHES)]
+        dash = style.dash if not before else [d for d in DASHES if d != style.dash][(before - 1) % (len(DASHES) - 1)]
         fig.add_scatter(
             x=series.epochs, y=series.accuracy, mode="lines", name=plain(series.label),
             line={"color": style.colour, "width": 2.25, "dash": dash},

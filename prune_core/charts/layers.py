@@ -69,7 +69,7 @@ def layers(history: History) -> Layers:
         return Layers()
     entry = history.spec.model_entry
     titles = titles_of(entry)
-    found = history.layers
+    found = history.prunings[-1].layers if history.prunings else history.layers
     channels = bool(history.prunings) and history.prunings[-1].granularity == "channel"
     return Layers(
         tuple(Bar(titles.get(x.name, x.name), x.kept, x.units, x.dead) for x in found),

@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -13,12 +12,11 @@ from pathlib import Path
 from typing import TypeVar
 from urllib.request import urlopen
 
+import psutil
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
-from prune_core.service import processes
 from prune_core.store import Store
-from prune_core.store.lease import lease
 
 T = TypeVar("T")
 ROOT = Path(__file__).parents[2]
@@ -80,14 +78,24 @@ class Server:
         self.process.wait()
 
     def stop(self) -> None:
+        """End the server, its runs and every supervisor of its home; one may stand by for another."""
         self.kill()
-        held = lease(self.store)
         for run in self.store.runs(states=["queued", "running"]):
             self.store.request_cancel(run.id)
-        if held and processes.alive(held.pid, held.born):
+        supervisors = [p for p in psutil.process_iter() if self.owns(p)]
+        if supervisors:
             until(lambda: not self.store.runs(states=["queued", "running"], limit=1), "the runs to be cancelled")
-            with suppress(ProcessLookupError):
-                os.killpg(held.pid, signal.SIGTERM)
+        for process in supervisors:
+            with suppress(psutil.Error):
+                process.terminate()
+        psutil.wait_procs(supervisors, timeout=10)
+
+    def owns(self, process: psutil.Process) -> bool:
+        """Whether a process works for this home, and is not the tests' own."""
+        try:
+            return process.pid != os.getpid() and process.environ().get("ESPALIER_HOME") == str(self.home)
+        except psutil.Error:
+            return False
 
 
 @pytest.fixture(scope="session")
