@@ -13,8 +13,7 @@ from pages.parts.times import when
 from prune_core import RunSpec
 from prune_core.charts import staircase, words
 from prune_core.estimate import Estimate, estimate
-from prune_core.service import submit
-from prune_core.settings import settings
+from prune_core.service import slots, submit
 from prune_core.store import Run
 
 
@@ -49,7 +48,7 @@ def start(filled: Filled, cost: Estimate) -> None:
 
 def prospects(spec: RunSpec, cost: Estimate) -> str:
     """How long it takes, what is fetched first, and when it starts."""
-    free, queued = settings().slot_count - len(store().runs(states=["running"])), store().queue_length()
+    free, queued = slots() - len(store().runs(states=["running"])), store().queue_length()
     others = queued + 1 - max(0, free)
     turn = f"starts after {words.counted(others)} {'other' if others == 1 else 'others'}"
     if free > queued:

@@ -14,6 +14,7 @@ import click
 
 from . import catalogue
 from .events import Finished, Numbered, Progress
+from .overrides import parsed
 from .planning import plan
 from .settings import settings
 from .spec import LONGEST_JSON, RunSpec
@@ -55,16 +56,8 @@ def spec_from(file: BinaryIO | None, given: Sequence[str]) -> RunSpec:
         field, equals, value = setting.partition("=")
         if not equals or not field.strip():
             raise SpecError([Problem("--set", f"must be field=value, got {shown(setting)}.")])
-        data[field.strip()] = value_of(value)
+        data[field.strip()] = parsed(field.strip(), value)
     return RunSpec.read(data)
-
-
-def value_of(text: str) -> Any:
-    """JSON where it is JSON, else the text itself."""
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        return text
 
 
 @commands.command()

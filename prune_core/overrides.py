@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from .spec import TABLES, RunSpec
-from .wording import Problem, SpecError
+from .wording import Problem, SpecError, shown
 
 
 def overrides(spec: RunSpec) -> dict[str, str]:
@@ -34,21 +34,25 @@ def text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
-def parsed(value: str) -> Any:
-    """The value of a text: lists, objects and null as JSON, the rest is left to the field's own type. Raises ValueError for broken JSON."""
+def parsed(field: str, value: str) -> Any:
+    """The value of a text: lists, objects and null as JSON, the rest is left to the field's own type. Raises SpecError for broken JSON."""
     if value == "null":
         return None
-    return json.loads(value) if value.startswith(("[", "{")) else value
+    try:
+        return json.loads(value) if value.startswith(("[", "{")) else value
+    except (ValueError, RecursionError):
+        raise SpecError([Problem(field, f"is not valid JSON, got {shown(value)}.")]) from None
 
 
 def read(texts: Mapping[str, str]) -> RunSpec:
     """The spec of field=value texts. Raises SpecError, a line a problem."""
-    values, problems = {}, []
+    values: dict[str, Any] = {}
+    problems: list[Problem] = []
     for field, value in texts.items():
         try:
-            values[field] = parsed(value)
-        except (ValueError, RecursionError):
-            problems.append(Problem(field, "is not valid JSON."))
+            values[field] = parsed(field, value)
+        except SpecError as error:
+            problems += error.problems
     if problems:
         raise SpecError(problems)
     return RunSpec.read(values)

@@ -32,11 +32,19 @@ class SpecError(Exception):
 
 
 def shown(value: Any) -> str:
-    """A value as it came, on one line and short enough to read."""
+    """A value as it came, on one line and short enough to read; numbers that came as text look like numbers."""
     text = value if isinstance(value, str) else repr(value)
     text = "".join(c if c.isprintable() else " " for c in text[: LONGEST + 1])
     text = text if len(text) <= LONGEST else text[:LONGEST] + "…"
-    return f"'{text}'" if isinstance(value, str) else text
+    return f"'{text}'" if isinstance(value, str) and not is_number(value) else text
+
+
+def is_number(text: str) -> bool:
+    try:
+        float(text[: LONGEST + 1])
+    except ValueError:
+        return False
+    return True
 
 
 def unknown(value: Any, choices: Iterable[str]) -> str:

@@ -62,7 +62,7 @@ def test_channels_are_the_granularity_of_a_criterion_that_ranks_nothing_else():
         ({"criterion": "snipp"}, "criterion: there is no 'snipp'. Did you mean 'snip'? Choices: l2_norm, magnitude, random, snip."),
         ({"sparsity": 1.5}, "sparsity: must be at least 0 and below 1, got 1.5."),
         ({"sparsity": 1.0}, "sparsity: must be at least 0 and below 1, got 1.0."),
-        ({"sparsity": "nan"}, "sparsity: must be at least 0 and below 1, got 'nan'."),
+        ({"sparsity": "nan"}, "sparsity: must be at least 0 and below 1, got nan."),
         ({"sparsity": float("inf")}, "sparsity: must be at least 0 and below 1, got inf."),
         ({"sparsity": True}, "sparsity: must be at least 0 and below 1, got True."),
         ({"epochs": -1}, "epochs: must be at least 0, got -1."),
