@@ -111,5 +111,6 @@ STEPS: TypeAdapter[tuple[Step, ...]] = TypeAdapter(tuple[Step, ...])
 
 
 def percent(fraction: float) -> str:
-    """A fraction as people write it: 0.95 -> "95 %", 0.9375 -> "93.8 %"."""
-    return f"{100 * fraction:.1f}".removesuffix(".0") + " %"
+    """A fraction as people write it: 0.95 -> "95 %", 0.9375 -> "93.8 %"; never "100 %" for less: 0.9995 -> "99.95 %"."""
+    digits = next((d for d in range(1, 16) if round(100 * fraction, d) < 100 or fraction >= 1), 16)
+    return f"{100 * fraction:.{digits}f}".removesuffix(".0") + " %"

@@ -55,7 +55,7 @@ def headline(run: Run, history: History, ahead: int, speeds: Speeds, zone: str |
         trained = f"{spec.epochs} epochs" if "training" in spec.protocol_entry.uses else "all scored"
         return Headline(1.0, f"Finished · {trained}{took}{moment}")
     if run.state == "failed":
-        return Headline(share, f"Failed · after epoch {reached} of {spec.epochs}{moment}")
+        return Headline(share, f"Failed{moment}")
     return Headline(share, f"Cancelled · after epoch {reached} of {spec.epochs}{moment}")
 
 

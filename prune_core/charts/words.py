@@ -16,8 +16,6 @@ def share(fraction: float) -> str:
     """A share of weights, small ones with the digits that matter: 0.1 -> "10 %", 0.0729 -> "7.3 %", 0.0004 -> "0.04 %"."""
     if 0 < fraction < 0.01:
         return f"{100 * fraction:.2g} %"
-    if 0.999 < fraction < 1:
-        return "99.9 %"
     return percent(fraction)
 
 

@@ -360,7 +360,7 @@ class TestTheme:
 
 
 @pytest.mark.parametrize(
-    ("fraction", "said"), [(0.95, "95 %"), (0.9375, "93.8 %"), (0.0004, "0.04 %"), (0.9999, "99.9 %"), (1.0, "100 %"), (0.0, "0 %")]
+    ("fraction", "said"), [(0.95, "95 %"), (0.9375, "93.8 %"), (0.0004, "0.04 %"), (0.9999, "99.99 %"), (1.0, "100 %"), (0.0, "0 %")]
 )
 def test_shares_have_the_digits_that_matter(fraction: float, said: str):
     assert words.share(fraction) == said
