@@ -70,7 +70,7 @@ def been_here(run: Run) -> str:
 
 
 st.html(style.ASSETS / "work.css")
-style.head("What happens if I prune ...?", "Choose a network, data and a criterion. The plan beside it is exactly what will run.")
+style.head("What happens if I prune ...?", "Choose a network, data and a criterion. What the plan says is exactly what will run.")
 with st.container(key="view"):
     form, plan = st.columns([4, 7], gap="large")
     with form:

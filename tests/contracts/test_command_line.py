@@ -106,7 +106,9 @@ class TestRun:
         assert b"Traceback" not in done.stderr
 
     def test_control_c_ends_it_with_status_130_and_without_a_word(self, begin):
-        process = begin("run", "--set", "epochs=10000", stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        # whoever runs these tests in the background ignores SIGINT, and children inherit that
+        heeding = {"preexec_fn": lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)}
+        process = begin("run", "--set", "epochs=10000", stdout=subprocess.PIPE, stderr=subprocess.PIPE, **heeding)
         assert b"started" in process.stdout.readline()
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=60)
