@@ -1,5 +1,6 @@
 """What a run says while it goes, as frozen data with JSON in and out. Numbered from 0 in each run; each stays under 64 KB."""
 
+import json
 from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import ConfigDict, Field, TypeAdapter
@@ -195,8 +196,8 @@ class Numbered(NamedTuple):
     event: Event
 
     def json(self) -> str:
-        """One line of JSON: the number first, then the event."""
-        return f'{{"number":{self.number},{to_json(self.event)[1:]}'
+        """One line of JSON: number and kind first, then the rest of the event."""
+        return json.dumps({"number": self.number, "kind": self.event.kind, **json.loads(to_json(self.event))})
 
 
 class Progress(NamedTuple):

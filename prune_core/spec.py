@@ -267,7 +267,7 @@ class RunSpec(BaseModel):
         """A spec from JSON text or a mapping with dotted keys allowed ("criterion_options.n_examples"). Raises SpecError, a line a problem."""
         if isinstance(data, str | bytes):
             if len(data) > LONGEST_JSON:
-                raise SpecError([Problem("spec", f"is too long: {len(data):,} characters, at most {LONGEST_JSON:,} are read.")])
+                raise SpecError([Problem("spec", f"is too long: at most {LONGEST_JSON:,} characters are read, got {shown(data)}.")])
             try:
                 data = json.loads(data)
             except (ValueError, RecursionError) as error:

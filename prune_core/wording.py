@@ -33,6 +33,8 @@ class SpecError(Exception):
 
 def shown(value: Any) -> str:
     """A value as it came, on one line and short enough to read; numbers that came as text look like numbers."""
+    if isinstance(value, bytes):
+        value = value[: LONGEST + 1].decode(errors="replace")
     text = value if isinstance(value, str) else repr(value)
     text = "".join(c if c.isprintable() else " " for c in text[: LONGEST + 1])
     text = text if len(text) <= LONGEST else text[:LONGEST] + "…"
