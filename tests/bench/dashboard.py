@@ -105,7 +105,10 @@ def main() -> None:
         server.stop()
         shutil.rmtree(server.home.parent, ignore_errors=True)
     table = ["| what | median seconds (range) | n | target: at most |", "| --- | --- | --- | --- |", *rows]
-    text = "\n".join([f"Warm server, {os.cpu_count()} cores, {platform.machine()}, Chromium without a GPU on the same machine.", "", *table]) + "\n"
+    text = (
+        "\n".join([f"Warm server, {os.cpu_count()} cores, {platform.machine()}, Chromium without a GPU on the same machine.", "", *table])
+        + "\n"
+    )
     RESULTS.write_text(text)
     print(text)
 
