@@ -36,7 +36,7 @@ class Sgd:
         buffer = self.state["momentum"]
         if self.fused:
             torch._fused_sgd_(
-                [self.weights], [self.gradient], [buffer], weight_decay=self.weight_decay, momentum=self.momentum, lr=lr,
+                [self.weights], [self.gradient], [buffer] if self.momentum else [], weight_decay=self.weight_decay, momentum=self.momentum, lr=lr,
                 dampening=0.0, nesterov=False, maximize=False, is_first_step=False,
             )  # fmt: skip
         else:
