@@ -294,7 +294,8 @@ class Execution:
         return self.scores is None and time.monotonic() - self.last_checkpoint >= self.checkpoint_seconds
 
     def save_checkpoint(self) -> None:
-        if self.scores is not None:
+        """Nothing between a scoring and its pruning, nor once the test part was measured: neither result is part of a checkpoint."""
+        if self.scores is not None or self.test is not None:
             return
         tensors, metadata = checkpoint.pack(
             self.network, self.optimiser, self.clock, Position(self.step, self.number, self.seconds()), self.fingerprint

@@ -100,6 +100,29 @@ def test_a_run_stopped_at_any_moment_resumes_to_the_same_sha256(tmp_path_factory
     assert last.event.weights_sha256 == reference(spec)
 
 
+class TestOnceItsTestPartWasMeasured:
+    """A run that is broken off then still ends with what was measured, and with its weights."""
+
+    spec = SMALL["prune_at_init"]
+
+    def test_killed_before_it_could_say_so(self, tmp_path, whole):
+        last = whole["prune_at_init"][-1]
+        for number, _ in execute(self.spec, files=Folder(tmp_path), checkpoint_seconds=0):
+            if number == last.number:
+                break
+        *_, resumed = execute(self.spec, files=Folder(tmp_path))
+        assert without_times(resumed.event) == without_times(last.event)
+
+    def test_asked_to_stop_at_the_very_last_moment(self, tmp_path, whole):
+        asked = Stop(10**9)
+        for _ in execute(self.spec, stop=asked):
+            pass
+        *_, cancelled = execute(self.spec, files=Folder(tmp_path), stop=Stop(10**9 - asked.left - 1))
+        assert cancelled.event.kind == "cancelled"
+        *_, resumed = execute(self.spec, files=Folder(tmp_path))
+        assert without_times(resumed.event) == without_times(whole["prune_at_init"][-1].event)
+
+
 def reference(spec, known={}):  # noqa: B006
     if spec not in known:
         *_, last = run(spec)
