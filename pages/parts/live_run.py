@@ -94,7 +94,8 @@ def accuracy_figure(shot: Snapshot) -> None:
 def note(shot: Snapshot) -> str:
     """Whose accuracy it is, and what happened on the way."""
     run, history = shot
-    images = f"Measured on {history.started.validation:,} validation images." if history.started else ""
+    what = "The curve is measured" if history.finished else "Measured"
+    images = f"{what} on {history.started.validation:,} validation images." if history.started else ""
     return " ".join(filter(None, (images, resumed(run), *history.warnings)))
 
 

@@ -67,8 +67,11 @@ def first_layer(numbers: FirstLayerMask, *, key: str) -> None:
         f'<figure class="espalier-mask" data-picture="{html.escape(key)}">'
         f'<img src="{data_uri(picture, numbers.largest)}" alt="{html.escape(numbers.alt)}"></figure>'
     )
+    if numbers.of == 1:
+        st.html(scale_html("removed", "kept", ""))
+        return
     where = "" if numbers.layout == "pixels" else " at a place"
-    st.html(scale_html("0", f"{numbers.largest:,}", f"of {numbers.of:,} {'weights' if numbers.of > 1 else 'weight'}{where}"))
+    st.html(scale_html("0", f"{numbers.largest:,}", f"of {numbers.of:,} weights{where}"))
 
 
 def viewer(numbers: Grid, *, key: str, chosen: int, rows: Sequence[int] = tuple(range(90, 0, -10))) -> int:
