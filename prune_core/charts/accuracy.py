@@ -179,7 +179,7 @@ def draw(numbers: Accuracy, theme: Theme, height: int = 292, colour: str | None 
         theme, height, data=traces(numbers, colour), margin={"l": 62, "r": 72, "t": 30, "b": 46, "pad": 4},
         xaxis={"title": {"text": "Epoch"}, "range": [0, until], "showgrid": False, **epoch_ticks(until)},
         yaxis={
-            "title": {"text": "Validation accuracy"}, "range": [numbers.floor, 1.004], "tickvals": ticks,
+            "title": {"text": "Validation accuracy"}, "range": [numbers.floor, 1 + 0.04 * (1 - numbers.floor)], "tickvals": ticks,
             "ticktext": [f"{round(100 * t)} %" for t in ticks],
         },
         shapes=[
