@@ -90,6 +90,7 @@ except NoSuchRun:
     empty("The runs that are here stand in one list.", "See all runs", "runs.py")
     st.stop()
 
+st.set_page_config(page_title=run.title)
 with st.container(key="run-head"):
     st.title(plain(run.title), anchor=False)
 if run.name:

@@ -143,7 +143,7 @@ def take_in() -> None:
             try:
                 came = store().import_runs(source)
             except StoreError as error:
-                st.error(plain(str(error)), icon=":material/error:")
+                st.error(plain(str(error).replace(source.name, given.name, 1)), icon=":material/error:")
                 return
         if came:
             st.rerun()
