@@ -121,6 +121,7 @@ def draw_grid(found: scoring.Scored, asked: Asked) -> str:
     grid = chart.saliency(found.history, found.files)
     key = f"sal-grid-{found.run.fingerprint[:12]}"
     name = f"saliency-{found.run.spec.dataset}-{grid.criterion.lower()}"
+    chosen = REMOVED
     if grid.means is None and grid.layout == "pixels":
         masks.grid([masks.Picture(*each) for each in grid.single()], key=key, largest=None, across=5)
         sentence = grid.sentence
@@ -130,7 +131,8 @@ def draw_grid(found: scoring.Scored, asked: Asked) -> str:
         control = scoring.finished(asked.control) if asked.control else None
         sentence = chart.describe(grid, chosen / 100, chart.saliency(control.history, control.files) if control else None)
     scale = None if grid.layout == "filters" else ("0", "the brightest", f"of a pixel's {grid.of} weights kept")
-    figure.foot(key=key, table=grid.table(), name=name, note=conditions(grid, found.run.spec), scale=scale)
+    rows = tuple(sorted({*chart.TENTHS, chosen / 100}))
+    figure.foot(key=key, table=grid.table(rows), name=name, note=conditions(grid, found.run.spec), scale=scale)
     return sentence
 
 
@@ -150,9 +152,6 @@ def draw_scores(found: scoring.Scored) -> None:
 
 def draw_sizes(found: scoring.Scored) -> None:
     numbers = chart.batches(found.history, found.files)
-    if not numbers.batches:
-        figure.caption("This question is about input pixels; a convolution has no weights of their own for them.")
-        return
     pictures = [masks.Picture(*each) for each in numbers.pictures()]
     masks.grid(pictures, key="sal-sizes", largest=numbers.largest, across=len(pictures))
     labels = ", labels shuffled" if getattr(found.run.spec.protocol_options, "labels", "true") == "shuffled" else ""
@@ -187,7 +186,7 @@ try:
                 figure.caption(sentence)
     if found:
         draw_scores(found)
-        if asked.sizes:
+        if asked.sizes and chart.saliency(found.history, found.files).layout == "pixels":
             st.subheader("How many images does it take?", anchor=False)
             invitation = "The same scoring on 1, 10, 100 and more images of all classes: how soon does the mask settle?"
             sized = scoring.ask(asked.sizes, key="sal-sizes-look", invitation=invitation, button="Score on more images")

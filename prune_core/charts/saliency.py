@@ -85,10 +85,10 @@ class Grid(NamedTuple):
         ]
 
     def table(self, rows: tuple[float, ...] = TENTHS) -> dict[str, list[object]]:
-        """A row a class and sparsity: what the first layer keeps, the most at one pixel, likeness to the mean images."""
+        """A row a class and sparsity: what the first layer keeps, the most at one pixel, likeness to the mean images, which one is nearest."""
         found: dict[str, list[object]] = {
             words.capital(self.one): [], "Removed (%)": [], "Kept in the first layer": [], "Most at one place": [],
-            "Correlation with its own mean image": [],
+            "Correlation with its own mean image": [], "Most like the mean image of": [],
         }  # fmt: skip
         for sparsity in rows if self.classes else ():
             like = self.resemblance(sparsity)
@@ -99,6 +99,7 @@ class Grid(NamedTuple):
                     int(counts.sum()),
                     int(counts.max()),
                     None if like is None else round(float(like.matrix[k, k]), 3),
+                    None if like is None else self.classes[int(like.matrix[k].argmax())],
                 )
                 for column, value in zip(found.values(), row, strict=True):
                     column.append(value)
@@ -171,11 +172,13 @@ def describe(grid: Grid, sparsity: float, control: Grid | None = None) -> str:
     first += f"{like.own_best} of {like.classes} {plural(grid.one)}"
     if control is None or (other := control.resemblance(sparsity)) is None:
         hint = " Shuffle the labels to see whether the task has to do with it." if grid.labels == "true" else ""
-        return f"{first} (mean correlation {like.mean:.2f}).{hint}"
+        return f"{first} (mean correlation {words.correlation(like.mean)}).{hint}"
     shuffled, true = (like, other) if grid.labels == "shuffled" else (other, like)
     kind = "true" if grid.labels == "shuffled" else "shuffled"
     if shuffled.own_best >= true.own_best - 1:
         also = "too" if other.own_best == like.own_best else f"for {other.own_best}"
+        if 2 * true.own_best < true.classes:
+            return f"{first}, and with {kind} labels {also}: few look like their own {grid.one}, whatever the labels say."
         return f"{first}, and with {kind} labels {also}: the shapes come from the images, not from what the network has to learn."
     return f"{first}, with {kind} labels for {other.own_best}: only a part of the likeness is there without the true labels."
 
@@ -236,19 +239,19 @@ class Batches(NamedTuple):
             return "Nothing has been scored on batches of different size yet."
         few, many = self.batches[0], self.batches[-1]
         images = f"{few.images:,} {'image' if few.images == 1 else 'images'}"
-        start = f"Scored on {images}, the kept pixels correlate {few.correlation:.2f} with the mean training image"
+        start = f"Scored on {images}, the kept pixels correlate {words.correlation(few.correlation)} with the mean training image"
         if len(self.batches) == 1:
             return f"{start}."
         turn = "; on" if many.correlation > few.correlation else ", and on"
-        return f"{start}{turn} {many.images:,} images {many.correlation:.2f}."
+        return f"{start}{turn} {many.images:,} images {words.correlation(many.correlation)}."
 
     def pictures(self) -> list[tuple[np.ndarray, str, str]]:
         """Counts, words and label of every batch's mask."""
         return [
             (
                 b.counts,
-                f"Scored on {b.images:,} images: correlation {b.correlation:.2f} with the mean training image",
-                f"{b.images:,} {'image' if b.images == 1 else 'images'} · r {b.correlation:.2f}",
+                f"Scored on {b.images:,} images: correlation {words.correlation(b.correlation)} with the mean training image",
+                f"{b.images:,} {'image' if b.images == 1 else 'images'} · r {words.correlation(b.correlation)}",
             )
             for b in self.batches
         ]

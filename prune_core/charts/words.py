@@ -19,6 +19,11 @@ def share(fraction: float) -> str:
     return percent(fraction)
 
 
+def correlation(r: float) -> str:
+    """0.934 -> "0.93", -0.557 -> "\N{MINUS SIGN}0.56"."""
+    return f"{r:.2f}".replace("-", "\N{MINUS SIGN}")
+
+
 def rough(fraction: float) -> str:
     """A share for a scale's end, in whole per cents: 0.347 -> "35 %"."""
     return f"{100 * fraction:.0f} %" if fraction >= 0.1 else share(fraction)
