@@ -57,6 +57,8 @@ class Histogram:
 
 @dataclass(frozen=True, kw_only=True, config=CONFIG)
 class Started:
+    """The resolved spec and what it is carried out with. `plan` is empty where it would not fit into an event: `plan(spec)` says it again."""
+
     spec: dict[str, Any]
     plan: tuple[Step, ...]
     parameters: tuple[tuple[str, tuple[int, ...], bool], ...]

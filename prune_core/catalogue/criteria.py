@@ -8,6 +8,8 @@ from ..wording import refuse
 from . import papers
 from .entry import Criterion, Options
 
+LONGEST_PATTERN = 80
+
 
 class ScopeOptions(Options):
     """What every criterion ranks."""
@@ -15,6 +17,15 @@ class ScopeOptions(Options):
     include_bias: bool = Field(False, description="Rank biases too and count them as prunable, as SNIP's published code does.")
     include: tuple[str, ...] = Field((), max_length=64, description="Only parameters whose name matches one of these patterns (* and ?).")
     exclude: tuple[str, ...] = Field((), max_length=64, description="No parameter whose name matches one of these patterns (* and ?).")
+
+    @field_validator("include", "exclude")
+    @classmethod
+    def are_as_short_as_names(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        """Every scoring repeats its options in an event, and events are small."""
+        for pattern in value:
+            if len(pattern) > LONGEST_PATTERN:
+                raise refuse(f"patterns have at most {LONGEST_PATTERN} characters, got one of {len(pattern):,}.")
+        return value
 
 
 class ScoringOptions(ScopeOptions):

@@ -3,6 +3,7 @@
 import platform
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,23 @@ import torch
 from ..catalogue import criteria
 from ..criteria.types import Scores
 from ..data.types import DataError
-from ..events import Cancelled, Epoch, Evaluated, Event, Finished, Measured, Numbered, Progress, Pruned, Quality, Scored, Started, Warned
+from ..events import (
+    LARGEST,
+    Cancelled,
+    Epoch,
+    Evaluated,
+    Event,
+    Finished,
+    Measured,
+    Numbered,
+    Progress,
+    Pruned,
+    Quality,
+    Scored,
+    Started,
+    Warned,
+    to_json,
+)
 from ..planning import plan
 from ..spec import RunSpec
 from ..steps import Evaluate, Initialise, Measure, Prune, Score, Step, Train, percent
@@ -121,12 +138,13 @@ class Execution:
     def started(self) -> Started:
         weights = {layer.name for layer in self.spec.model_entry.layers}
         versions = {"espalier": __version__, "torch": torch.__version__, "numpy": np.__version__, "python": platform.python_version()}
-        return Started(
+        event = Started(
             spec=self.spec.model_dump(mode="json"), plan=self.plan, versions=versions,
             parameters=tuple((name, tuple(p.shape), name in weights) for name, p in self.network.parameters.items()),
             device=torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else "cpu", threads=torch.get_num_threads(),
             train=len(self.data["train"]), validation=len(self.data["validation"]), test=len(self.data["test"]),
         )  # fmt: skip
+        return event if len(to_json(event).encode()) <= LARGEST else replace(event, plan=())
 
     # ---- steps
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import settings as limits
 from hypothesis import strategies as st
 
-from prune_core import RunSpec, catalogue, run
+from prune_core import RunSpec, catalogue, plan, run
 from prune_core.engine.checkpoint import unpacked_masks
 from prune_core.engine.errors import RunError
 from prune_core.engine.execute import execute
@@ -142,6 +142,17 @@ def test_with_default_options_every_network_learns_the_digits(model, protocol):
 def test_snip_at_95_percent_keeps_exactly_13310_of_266200_weights(whole):
     final = whole["prune_at_init"][-1].event
     assert (final.weights_kept, final.weights) == (13_310, 266_200)
+
+
+@pytest.mark.parametrize("spec", [
+    RunSpec(protocol_options={"rounds": 1000}), RunSpec(protocol="iterative", protocol_options={"rounds": 100}),
+    RunSpec(protocol="iterative", protocol_options={"rounds": 100}, criterion_options={"include": ["\N{GRINNING FACE}" * 80] * 64}),
+    RunSpec(protocol="score", protocol_options={"batch_sizes": list(range(1, 17)), "sparsities": [i / 200 for i in range(1, 200)]}),
+], ids=["a thousand rounds", "a hundred in training", "long patterns", "sixteen sizes"])  # fmt: skip
+def test_the_first_event_stays_small_whatever_the_length_of_the_plan(spec):
+    started = next(iter(execute(spec))).event
+    assert len(to_json(started).encode()) < LARGEST
+    assert started.plan in ((), plan(spec))
 
 
 def test_a_damaged_checkpoint_is_set_aside_and_the_older_one_used(tmp_path):

@@ -72,6 +72,7 @@ def test_channels_are_the_granularity_of_a_criterion_that_ranks_nothing_else():
         ({"lr_milestones": [0.75, 0.5]}, "lr_milestones: must be rising fractions between 0 and 1, got [0.75, 0.5]."),
         ({"criterion_options.n_exampels": 3}, "criterion_options.n_exampels: there is no such field. Did you mean 'n_examples'?"),
         ({"criterion_options": {"n_examples": 0}}, "criterion_options.n_examples: must be at least 1, got 0."),
+        ({"criterion_options": {"include": ["x" * 81]}}, "criterion_options.include: patterns have at most 80 characters, got one of 81."),
         ({"criterion_options.labels": "wrong"}, "criterion_options.labels: there is no 'wrong'. Choices: shuffled, true."),
         ({"criterion_options.classes": [12]}, "criterion_options.classes: digits has classes 0 to 9, got 12."),
         ({"criterion": "l2_norm"}, "model: lenet_300_100 has no channels to prune. Models that have: small_conv."),
