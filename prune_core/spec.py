@@ -144,6 +144,8 @@ class RunSpec(BaseModel):
         problems = [*self.shape_problems(), *self.criterion_problems(), *self.score_problems()]
         if self.augment:
             problems.append(Problem("augment", f"{self.dataset} has no augmentation. Choices: false."))
+        if self.parent is not None:
+            problems.append(Problem("parent", "no protocol here starts from another run yet. Choices: null."))
         if problems:
             raise SpecError(problems)
         return self
@@ -177,6 +179,19 @@ class RunSpec(BaseModel):
         options = self.criterion_options
         if getattr(options, "reduce", None) == "sample" and getattr(options, "bn_mode", None) == "train":
             problems.append(Problem("criterion_options.bn_mode", "'train' couples the images of a batch, so 'reduce' can't be 'sample'."))
+        if getattr(options, "reinit_after", "no") != "no" and self.protocol != "prune_at_init":
+            problems.append(Problem("criterion_options.reinit_after", f"{self.protocol} never draws weights anew. Choices: no."))
+        if self.resolved_granularity == "channel":
+            problems += [
+                Problem(f"criterion_options.{name}", "chooses among single parameters, and channels are ranked here. Leave it out.")
+                for name in ("include_bias", "include", "exclude") if getattr(options, name, None)
+            ]  # fmt: skip
+        asked, source = getattr(options, "n_examples", None), getattr(options, "source", "train")
+        there = self.dataset_entry.validation if source == "validation" else self.dataset_entry.train
+        if isinstance(asked, int) and asked > there:
+            problems.append(
+                Problem("criterion_options.n_examples", f"must be at most {there:,}, the {source} images of {self.dataset}, got {asked:,}.")
+            )
         wrong = [c for c in getattr(options, "classes", ()) if not 0 <= c < len(self.dataset_entry.classes)]
         if wrong:
             problems.append(
@@ -191,6 +206,8 @@ class RunSpec(BaseModel):
         for name in getattr(self.protocol_options, "criteria", ()):
             if name not in catalogue.criteria:
                 problems.append(Problem("protocol_options.criteria", unknown(name, catalogue.criteria)))
+            elif "weight" not in catalogue.criteria[name].granularities and not self.model_entry.channel_groups:
+                problems.append(Problem("protocol_options.criteria", f"{name} ranks channels, and {self.model} has none to prune."))
         for s in getattr(self.protocol_options, "sparsities", ()):
             if not 0 <= s < 1:
                 problems.append(Problem("protocol_options.sparsities", f"must be at least 0 and below 1, got {s:g}."))
