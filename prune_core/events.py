@@ -10,6 +10,7 @@ from .steps import Step
 
 LARGEST = 64 * 1024
 CONFIG = ConfigDict(extra="forbid", ser_json_inf_nan="strings")
+Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 @dataclass(frozen=True, kw_only=True, config=CONFIG)
@@ -75,10 +76,10 @@ class Started:
 class Scored:
     """Scores were computed. `kept`: per sparsity asked, the kept units of each layer (for looking; empty before a pruning)."""
 
-    epoch: float
+    epoch: Amount
     criterion: str
     options: dict[str, Any]
-    seconds: float
+    seconds: Amount
     histograms: tuple[Histogram, ...]
     sparsities: tuple[float, ...] = ()
     kept: tuple[tuple[int, ...], ...] = ()
@@ -92,7 +93,7 @@ class Scored:
 class Pruned:
     """Units were removed. Validation part and 5,000 fixed training images, before and after, the same examples both times."""
 
-    epoch: float
+    epoch: Amount
     round: int
     sparsity: float
     granularity: Literal["weight", "channel"]
@@ -115,7 +116,7 @@ class Pruned:
 
 @dataclass(frozen=True, kw_only=True, config=CONFIG)
 class Evaluated:
-    epoch: float
+    epoch: Amount
     part: Literal["train", "validation", "test"]
     quality: Quality
     kind: Literal["evaluated"] = "evaluated"
@@ -125,11 +126,11 @@ class Evaluated:
 class Epoch:
     """One epoch of training is over. `loss` and `accuracy` are running means in training mode over its examples."""
 
-    epoch: float
+    epoch: Amount
     loss: float
     accuracy: float
     lr: float
-    seconds: float
+    seconds: Amount
     kind: Literal["epoch"] = "epoch"
 
 
@@ -137,7 +138,7 @@ class Epoch:
 class Measured:
     """A measurement that only reads."""
 
-    epoch: float
+    epoch: Amount
     what: str
     values: dict[str, Any]
     kind: Literal["measured"] = "measured"
@@ -147,7 +148,7 @@ class Measured:
 class Warned:
     """Something that the reader should know; the run goes on."""
 
-    epoch: float
+    epoch: Amount
     message: str
     kind: Literal["warning"] = "warning"
 
@@ -156,8 +157,8 @@ class Warned:
 class Finished:
     """The end. `test` and `validation` are None where nothing was trained or measured (a scoring run)."""
 
-    epoch: float
-    seconds: float
+    epoch: Amount
+    seconds: Amount
     test: Quality | None
     validation: Quality | None
     layers: tuple[LayerKept, ...]
@@ -180,7 +181,7 @@ class Failed:
 
 @dataclass(frozen=True, kw_only=True, config=CONFIG)
 class Cancelled:
-    epoch: float
+    epoch: Amount
     kind: Literal["cancelled"] = "cancelled"
 
 

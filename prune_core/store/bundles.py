@@ -16,7 +16,7 @@ from uuid import uuid4
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 from sqlalchemy import Connection, insert, select
 
-from ..events import LARGEST, Event, Failed, Finished, to_json
+from ..events import LARGEST, Event, Failed, Finished, Started, to_json
 from ..spec import RunSpec
 from ..wording import SpecError, problems_of, shown
 from . import files
@@ -209,6 +209,9 @@ def check_run(archive: zipfile.ZipFile, piece: RunPiece, scratch: Path) -> tuple
         raise StoreError(f"run {piece.id}: its events are not one sequence from 0 to {piece.events.count - 1}.")
     if lines[-1].event.kind not in ENDED:
         raise StoreError(f"run {piece.id}: it is not over.")
+    first = lines[0].event
+    if isinstance(first, Started) and not is_of(first, spec):
+        raise StoreError(f"run {piece.id}: its events are those of another run.")
     for file in piece.files:
         path = scratch / piece.id / file.name
         path.parent.mkdir(exist_ok=True)
@@ -217,6 +220,13 @@ def check_run(archive: zipfile.ZipFile, piece: RunPiece, scratch: Path) -> tuple
         files.check(path, file.bytes, file.sha256)
         files.unpacked(path)
     return spec, lines
+
+
+def is_of(started: Started, spec: RunSpec) -> bool:
+    try:
+        return RunSpec.model_validate(started.spec).fingerprint == spec.fingerprint
+    except SpecError:
+        return False
 
 
 def copy(incoming: object, kept: BinaryIO, largest: int) -> None:

@@ -7,7 +7,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError, StatementError
 
 from .records import StoreError
 
@@ -81,8 +81,8 @@ def prepare_sqlite(engine: Engine, patience: float) -> None:
 def in_words(done: str) -> Iterator[None]:
     try:
         yield
-    except (DBAPIError, sqlite3.Error) as error:
-        cause = error.orig if isinstance(error, DBAPIError) else error
+    except (StatementError, sqlite3.Error) as error:
+        cause = error.orig if isinstance(error, StatementError) else error
         raise StoreError(f"The database can't be {done}: {cause}.") from error
 
 

@@ -3,13 +3,15 @@
 import hashlib
 import json
 import pickle
+import re
 import zipfile
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from test_store import SUPERVISOR, finished, said
 
-from prune_core.events import Numbered
+from prune_core.events import Numbered, Started, to_json
 from prune_core.spec import RunSpec
 from prune_core.store import Store, StoreError, bundles, queue
 from prune_core.store.lease import take
@@ -131,6 +133,15 @@ def lines(members, run):
     return members[f"runs/{run['id']}/events.jsonl"].splitlines(keepends=True)
 
 
+def first(started):
+    return b'{"number":0,"time":"2026-01-01T00:00:00Z","event":%s}\n' % to_json(started).encode()
+
+
+STARTED = Started(
+    spec=RunSpec(sparsity=0.25).resolved().model_dump(mode="json"), plan=(), parameters=(), versions={}, device="cpu", threads=1,
+    train=1, validation=1, test=1,
+)  # fmt: skip
+AFTER = re.compile(rb'"time":"[^"]*"')
 HUGE_HEADER = json.dumps({"w": {"dtype": "F32", "shape": [2**63 - 1], "data_offsets": [0, 4]}}).encode()
 ATTACKS = {
     "a member that leads out": lambda m, b, r: put(m, r, "../../evil.safetensors", b"x"),
@@ -162,6 +173,15 @@ ATTACKS = {
     "two endings": lambda m, b, r: events(m, r, lines(m, r)[1].replace(b'"number":1', b'"number":0') + lines(m, r)[1]),
     "an event that is none": lambda m, b, r: events(m, r, b'{"number":0,"time":"2026-01-01T00:00:00Z","event":{"kind":"evil"}}\n'),
     "an event of a megabyte": lambda m, b, r: events(m, r, lines(m, r)[0].replace(b'"x"', b'"' + b"x" * 2**20 + b'"') + lines(m, r)[1]),
+    "a date before all dates": lambda m, b, r: r.update(created="0001-01-01T00:00:00+14:00"),
+    "an event after all dates": lambda m, b, r: events(
+        m, r, lines(m, r)[0] + AFTER.sub(b'"time":"9999-12-31T23:59:59-14:00"', lines(m, r)[1])
+    ),
+    "a duration that is no number": lambda m, b, r: events(
+        m, r, lines(m, r)[0] + lines(m, r)[1].replace(b'"seconds":2.0', b'"seconds":"NaN"')
+    ),
+    "events of another run": lambda m, b, r: events(m, r, first(STARTED) + lines(m, r)[1]),
+    "events of no run at all": lambda m, b, r: events(m, r, first(replace(STARTED, spec={"model": "evil"})) + lines(m, r)[1]),
     "a million deep": lambda m, b, r: events(m, r, b"[" * 10**6 + b"\n"),
 }
 
