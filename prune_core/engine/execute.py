@@ -83,12 +83,21 @@ def execute(
 
 
 def chosen_device(name: str) -> torch.device:
-    """The device that a spec asks for. Raises RunError where it is not here."""
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    if name.startswith("cuda") and not torch.cuda.is_available():
-        raise RunError(f"device: there is no {name} on this machine. Choices: auto, cpu.")
-    return torch.device(name)
+    """The device that a spec asks for. Raises RunError where it is not here.
+
+    A GPU is set to compute the same again each time, and in full float32 as a CPU does: cuDNN by itself chooses among kernels that add in
+    any order, and rounds the factors of a convolution to ten bits.
+    """
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    device = torch.device(("cuda" if count else "cpu") if name == "auto" else name)
+    if device.type == "cuda":
+        if (device.index or 0) >= count:
+            raise RunError(
+                f"device: there is no {name} on this machine. Choices: {', '.join(['auto', 'cpu', *map('cuda:{}'.format, range(count))])}."
+            )
+        torch.backends.cudnn.deterministic = True
+        torch.backends.cudnn.allow_tf32 = False
+    return device
 
 
 class Execution:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from prune_core import RunSpec, catalogue, plan, run
 from prune_core.engine.checkpoint import unpacked_masks
 from prune_core.engine.errors import RunError
-from prune_core.engine.execute import execute
+from prune_core.engine.execute import chosen_device, execute
 from prune_core.engine.files import Folder
 from prune_core.events import EVENT, LARGEST, from_json, to_json
 from prune_core.history import History
@@ -260,6 +260,31 @@ def test_a_device_that_is_not_here_is_an_error_in_words():
         pytest.skip("there is one")
     with pytest.raises(RunError, match="device: there is no cuda on this machine"):
         list(run(RunSpec(device="cuda")))
+
+
+@pytest.fixture
+def two_gpus(monkeypatch):
+    """torch says that there are two; nothing is computed on them."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.backends.cudnn, "deterministic", False)
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
+
+
+@pytest.mark.usefixtures("two_gpus")
+class TestWhereThereAreTwoGpus:
+    def test_the_third_is_an_error_that_names_the_choices(self):
+        with pytest.raises(RunError, match=r"^device: there is no cuda:2 on this machine\. Choices: auto, cpu, cuda:0, cuda:1\.$"):
+            chosen_device("cuda:2")
+
+    @pytest.mark.parametrize(("name", "device"), [("auto", "cuda"), ("cuda", "cuda"), ("cuda:1", "cuda:1"), ("cpu", "cpu")])
+    def test_the_others_are_taken(self, name, device):
+        assert chosen_device(name) == torch.device(device)
+
+    def test_convolutions_are_repeatable_and_in_full_float32(self):
+        chosen_device("auto")
+        assert torch.backends.cudnn.deterministic
+        assert not torch.backends.cudnn.allow_tf32
 
 
 def test_every_kind_of_event_is_known_to_the_type_that_reads_them():
