@@ -48,6 +48,12 @@ class ScoringOptions(ScopeOptions):
     )
     accumulate: Literal["mean", "ema"] = Field("mean", description="How batches are combined: their mean, or a moving average (0.9).")
 
+    @field_validator("classes")
+    @classmethod
+    def each_once_in_order(cls, value: tuple[int, ...]) -> tuple[int, ...]:
+        """The same classes are the same run; named twice, a class would lend its images twice."""
+        return tuple(sorted(set(value)))
+
     @field_validator("n_examples")
     @classmethod
     def is_a_number_of_images(cls, value: int | str) -> int | str:

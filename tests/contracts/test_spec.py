@@ -45,6 +45,12 @@ def test_what_the_recipe_would_fill_in_makes_the_same_run_when_said_aloud():
     assert said.fingerprint == RunSpec(dataset="mnist").fingerprint
 
 
+def test_the_same_classes_make_the_same_run_however_they_are_listed():
+    once, again = (RunSpec(criterion_options={"classes": classes, "balanced": True}) for classes in ([1, 7], [7, 1, 7]))
+    assert again.criterion_options.classes == (1, 7)
+    assert again.fingerprint == once.fingerprint
+
+
 def test_a_dense_run_is_the_same_whatever_criterion_stands_beside_it():
     assert (
         RunSpec(protocol="dense", criterion="snip").fingerprint == RunSpec(protocol="dense", criterion="random", sparsity=0.5).fingerprint
