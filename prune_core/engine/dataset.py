@@ -1,9 +1,11 @@
 """A data set on its device: decoded once to uint8 arrays, memory-mapped, a batch is an index."""
 
+import logging
 import os
 import shutil
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +22,8 @@ from ..streams import seed_of
 CACHE_FORMAT = "2"
 PARTS: tuple[Part, ...] = ("train", "validation", "test")
 FIXED_TRAIN = 5_000
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -61,10 +65,23 @@ class Data:
 
 
 def open_data(entry: DataSet, device: torch.device, report: Callable[[str], None]) -> Data:
-    """The data set on the device. Decodes it first where that has not been done; raises DataError in words."""
+    """The data set on the device. Decodes it first where that has not been done, or anew where it is damaged; raises DataError in words."""
     folder = settings().home / "cache" / f"{entry.name}-{CACHE_FORMAT}"
     if not folder.exists():
         decode(entry, folder, report)
+    try:
+        return read(entry, folder, device)
+    except (ValueError, EOFError, FileNotFoundError):
+        log.warning("%s is damaged. It is set aside and decoded anew.", folder.name)
+        with suppress(OSError):  # another run was faster
+            folder.rename(tempfile.mkdtemp(prefix=f"{folder.name}.damaged-", dir=folder.parent))
+    if not folder.exists():
+        decode(entry, folder, report)
+    return read(entry, folder, device)
+
+
+def read(entry: DataSet, folder: Path, device: torch.device) -> Data:
+    """The decoded parts. Raises ValueError, EOFError or FileNotFoundError where a file is not what was written."""
     shape = (1, entry.shape[0], 1, 1)
     shift = 255 * torch.tensor(entry.mean, device=device).reshape(shape)
     scale = 1 / (255 * torch.tensor(entry.std, device=device).reshape(shape))
@@ -87,18 +104,19 @@ def decode(entry: DataSet, folder: Path, report: Callable[[str], None]) -> None:
     found, wanted = (len(train), len(source.test_labels)), (entry.train, entry.test)
     if found != wanted:
         raise DataError(f"{entry.title} has (training, test) images {found} where {wanted} should be.")
-    folder.parent.mkdir(parents=True, exist_ok=True)
+    for needed in (settings().home, folder.parent):
+        needed.mkdir(mode=0o700, parents=True, exist_ok=True)
     beside = Path(tempfile.mkdtemp(prefix=folder.name, dir=folder.parent))
-    for part, images, labels in (
-        ("train", source.train_images[train], source.train_labels[train]),
-        ("validation", source.train_images[validation], source.train_labels[validation]),
-        ("test", source.test_images, source.test_labels),
-    ):
-        np.save(beside / f"{part}-images.npy", np.ascontiguousarray(images))
-        np.save(beside / f"{part}-labels.npy", labels)
     try:
+        for part, images, labels in (
+            ("train", source.train_images[train], source.train_labels[train]),
+            ("validation", source.train_images[validation], source.train_labels[validation]),
+            ("test", source.test_images, source.test_labels),
+        ):
+            np.save(beside / f"{part}-images.npy", np.ascontiguousarray(images))
+            np.save(beside / f"{part}-labels.npy", labels)
         os.rename(beside, folder)
-    except OSError:
+    except OSError as error:
         shutil.rmtree(beside)
         if not folder.exists():
-            raise
+            raise DataError(f"{entry.title} can't be written to the cache: {error.strerror or error}.") from error

@@ -1,6 +1,8 @@
 """What holds for every run, whatever its protocol: repeatable, resumable, cancellable, honest at its end."""
 
 import json
+import os
+import stat
 
 import numpy as np
 import pytest
@@ -253,6 +255,29 @@ def test_data_that_is_neither_here_nor_to_be_had_is_an_error_that_names_files_an
         RunError, match=r"Fashion-MNIST is not here and could not be downloaded\. Put train-images-idx3-ubyte\.gz, .* into .*raw"
     ):
         list(run(RunSpec(dataset="fashion_mnist")))
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    monkeypatch.setattr("prune_core.engine.dataset.settings", lambda: settings().model_copy(update={"home": tmp_path / "home"}))
+    return tmp_path / "home"
+
+
+@pytest.mark.parametrize("length", [0, 60, 1000])
+def test_a_damaged_cache_of_a_data_set_is_set_aside_and_made_anew(home, length):
+    spec = RunSpec(epochs=0)
+    *_, before = run(spec)
+    (damaged,) = home.glob("cache/*/train-images.npy")
+    os.truncate(damaged, length)
+    *_, after = run(spec)
+    assert after.event.weights_sha256 == before.event.weights_sha256
+    assert len(list(home.glob("cache/*damaged*/train-images.npy"))) == 1
+
+
+def test_only_its_owner_may_enter_the_home_that_a_run_makes(home):
+    for _ in run(RunSpec(epochs=0)):
+        pass
+    assert all(stat.S_IMODE(path.stat().st_mode) == 0o700 for path in (home, home / "cache", *home.glob("cache/*")))
 
 
 def test_a_device_that_is_not_here_is_an_error_in_words():
