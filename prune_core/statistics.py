@@ -1,0 +1,170 @@
+"""What may be said of results over seeds: means with t-intervals, differences paired by seed, correlations with bootstrap intervals.
+
+Student's t comes from scipy.special: scipy.stats would cost every page 45 MB and half a second, and is imported only where a correlation is asked for.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Literal, NamedTuple
+
+import numpy as np
+from scipy.special import stdtr, stdtrit
+
+LEVEL = 0.95
+FEWEST = 3  # below, an interval of two values spans the picture and says nothing: the values are shown alone
+FEWEST_PAIRS = 5  # below, resampling meets the same few orders again and again
+RESAMPLES = 2_000
+MARGIN = 0.005  # half a point: what "equivalent" means where nothing else is said
+MINUS = "\N{MINUS SIGN}"
+
+Verdict = Literal["shown", "none", "equivalent", "too few"]
+
+
+class Interval(NamedTuple):
+    """The mean of `n` values and its 95 % t-interval; `low` and `high` are None for fewer than three values."""
+
+    mean: float
+    low: float | None
+    high: float | None
+    n: int
+
+    @property
+    def half(self) -> float | None:
+        """How far the interval reaches to either side of the mean."""
+        return None if self.high is None else self.high - self.mean
+
+
+class Difference(NamedTuple):
+    """First minus second over the seeds that both have, as fractions: mean and 95 % t-interval of the paired differences."""
+
+    mean: float
+    low: float | None
+    high: float | None
+    n: int
+    seeds: tuple[int, ...]
+
+    def verdict(self, margin: float = MARGIN) -> Verdict:
+        """What the interval allows to say.
+
+        "shown": it leaves 0 out, however small the difference is. "equivalent": it holds 0 and lies inside plus or minus `margin`.
+        "none": it holds 0 and reaches further: no difference shown, and no equivalence either. "too few": there is no interval.
+        """
+        if self.low is None or self.high is None:
+            return "too few"
+        if not self.low <= 0 <= self.high:
+            return "shown"
+        return "equivalent" if self.within(margin) else "none"
+
+    def within(self, margin: float) -> bool:
+        """Whether the whole interval lies inside plus or minus `margin`."""
+        return self.low is not None and self.high is not None and -margin < self.low and self.high < margin
+
+    @property
+    def words(self) -> str:
+        """The difference in points: "0.4 ± 0.2 points, 5 seeds"; without the interval for fewer than three seeds."""
+        if not self.n:
+            return "no seed in common"
+        counted = f"{self.n:,} {'seed' if self.n == 1 else 'seeds'}"
+        if self.high is None:
+            return f"{points(self.mean)} points, {counted}"
+        half = self.high - self.mean
+        digits = 1 if half >= 0.00095 else 2
+        return f"{points(self.mean, digits)} ± {points(half, digits)} points, {counted}"
+
+
+class Coefficient(NamedTuple):
+    """A correlation between -1 and 1, its bootstrap 95 % interval, and the p-value against none."""
+
+    value: float
+    low: float
+    high: float
+    p: float
+
+
+class Correlation(NamedTuple):
+    """Pearson's r (straight lines) and Kendall's tau-b (order alone) over `n` pairs."""
+
+    pearson: Coefficient
+    kendall: Coefficient
+    n: int
+
+
+def interval(values: Sequence[float]) -> Interval:
+    """Mean and t-interval of independent values. Raises ValueError for no values."""
+    if not len(values):
+        raise ValueError("values: there must be at least one, got none.")
+    n, mean = len(values), math.fsum(values) / len(values)
+    if n < FEWEST:
+        return Interval(mean, None, None, n)
+    deviation = math.sqrt(math.fsum((v - mean) ** 2 for v in values) / (n - 1))
+    half = float(stdtrit(n - 1, (1 + LEVEL) / 2)) * deviation / math.sqrt(n)
+    return Interval(mean, mean - half, mean + half, n)
+
+
+def paired(first: Mapping[int, float], second: Mapping[int, float]) -> Difference:
+    """`first` minus `second`, seed by seed; a seed that only one of them has is left out. No common seed: n = 0, mean nan."""
+    seeds = tuple(sorted(first.keys() & second.keys()))
+    if not seeds:
+        return Difference(math.nan, None, None, 0, ())
+    return Difference(*interval([first[s] - second[s] for s in seeds]), seeds)
+
+
+def points(fraction: float, digits: int = 1) -> str:
+    """A difference of fractions in points: 0.004 -> "0.4", -0.012 -> "\N{MINUS SIGN}1.2"; never "\N{MINUS SIGN}0.0"."""
+    said = f"{abs(100 * fraction):.{digits}f}"
+    return MINUS + said if fraction < 0 and float(said) else said
+
+
+def correlation(x: Sequence[float], y: Sequence[float]) -> Correlation | None:
+    """How two quantities go together over independent pairs.
+
+    None for fewer than five pairs, or where one of the two never changes: there is nothing to say then.
+    Intervals: percentiles of 2,000 resamples of the pairs with a fixed seed; resamples in which one quantity is constant are left out.
+    p: Pearson by Student's t, Kendall exactly or by its normal limit, as scipy chooses.
+    """
+    a, b = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
+    if len(a) != len(b):
+        raise ValueError(f"y: there must be as many values as in x, got {len(b)} and {len(a)}.")
+    n = len(a)
+    if n < FEWEST_PAIRS or np.ptp(a) == 0 or np.ptp(b) == 0:
+        return None
+    from scipy.stats import kendalltau
+
+    drawn = np.random.default_rng(0).multinomial(n, np.full(n, 1 / n), size=RESAMPLES).astype(np.float64)
+    once = np.ones((1, n))
+    r, tau = float(pearsons(a, b, once)[0]), float(kendalls(a, b, once)[0])
+    return Correlation(
+        Coefficient(r, *between(pearsons(a, b, drawn)), pearson_p(r, n)),
+        Coefficient(tau, *between(kendalls(a, b, drawn)), float(kendalltau(a, b).pvalue)),
+        n,
+    )
+
+
+def pearsons(x: np.ndarray, y: np.ndarray, times: np.ndarray) -> np.ndarray:
+    """Pearson's r of every resample. x, y: (n,). times: (resamples, n), how often each pair was drawn. nan where one is constant."""
+    x, y, n = x - x.mean(), y - y.mean(), times.sum(axis=1)
+    mx, my = times @ x / n, times @ y / n
+    vx, vy, cov = times @ (x * x) / n - mx * mx, times @ (y * y) / n - my * my, times @ (x * y) / n - mx * my
+    constant = (vx <= 1e-12 * x.var()) | (vy <= 1e-12 * y.var())
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(constant, np.nan, np.clip(cov / np.sqrt(vx * vy), -1, 1))
+
+
+def kendalls(x: np.ndarray, y: np.ndarray, times: np.ndarray) -> np.ndarray:
+    """Kendall's tau-b of every resample, by the signs of all pairs of pairs; as `pearsons` otherwise."""
+    sx, sy = np.sign(x[:, None] - x[None, :]), np.sign(y[:, None] - y[None, :])
+    agree, differ_x, differ_y = (np.einsum("bi,bi->b", times @ each, times) for each in (sx * sy, np.abs(sx), np.abs(sy)))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return agree / np.sqrt(differ_x * differ_y)
+
+
+def between(resampled: np.ndarray) -> tuple[float, float]:
+    low, high = np.nanquantile(resampled, ((1 - LEVEL) / 2, (1 + LEVEL) / 2))
+    return float(low), float(high)
+
+
+def pearson_p(r: float, n: int) -> float:
+    """Two-sided p of r under no correlation: r sqrt((n - 2) / (1 - r^2)) is Student's t with n - 2 degrees of freedom."""
+    if abs(r) >= 1:
+        return 0.0
+    return 2 * float(stdtr(n - 2, -abs(r) * math.sqrt((n - 2) / (1 - r * r))))
