@@ -8,11 +8,9 @@ from typing import Any, Literal, NamedTuple, Union, get_args, get_origin
 import streamlit as st
 from pydantic.fields import FieldInfo
 
+from prune_core.spec_words import title_of
+
 NONE = type(None)
-WORDS = {
-    "lr": "learning rate", "bn": "batch norm", "n": "number of", "reinit": "re-initialise", "finetune": "fine-tuning", "min": "at least",
-    "optimizer": "optimiser", "normalize": "normalise",
-}  # fmt: skip
 
 
 class Field(NamedTuple):
@@ -25,14 +23,6 @@ class Field(NamedTuple):
     choices: Collection[Any] = ()
     allowed: Callable[[Any], bool] = lambda value: True
     titles: Mapping[Any, str] = {}
-
-
-def title(name: str, info: FieldInfo) -> str:
-    """What a field is called: "lr_milestones" -> "Learning rate milestones"."""
-    if info.title:
-        return info.title
-    words = " ".join(WORDS.get(word, word) for word in name.split("_"))
-    return words[:1].upper() + words[1:]
 
 
 def choices_of(info: FieldInfo) -> tuple[Any, ...]:
@@ -68,7 +58,7 @@ def is_open(field: Field) -> bool:
 def ask(field: Field, key: str) -> Any:
     """Draw the widget of a field and return its value, not yet validated."""
     choices = fitting(field)
-    label, help = title(field.name, field.info), field.info.description
+    label, help = title_of(field.name, field.info), field.info.description
     if field.choices or choices_of(field.info):
         return among(field, choices, label, help, key)
     kinds = members(field.info.annotation)
