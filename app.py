@@ -4,6 +4,7 @@ Started by `streamlit run app.py`.
 """
 
 import asyncio
+import importlib
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -22,6 +23,7 @@ from prune_core.store import Store, StoreError
 
 ROOT = Path(__file__).parent
 LOOK_SECONDS = 2.0
+FIRST_NEEDED = ("pandas", "plotly.graph_objects", "safetensors.numpy")
 log = logging.getLogger("espalier")
 
 
@@ -40,6 +42,12 @@ def keep_supervised() -> None:
         log.warning("The queue could not be looked at: %s", error)
 
 
+def warm() -> None:
+    """Import what the first page needs while nobody waits for it: half a second to two, otherwise paid by the first visitor."""
+    for name in FIRST_NEEDED:
+        importlib.import_module(name)
+
+
 @asynccontextmanager
 async def lifespan(app: st.App) -> AsyncIterator[dict[str, object]]:
     """A supervisor at the start, and again whenever there is work and it has gone. Stopping the server leaves runs going."""
@@ -53,11 +61,12 @@ async def lifespan(app: st.App) -> AsyncIterator[dict[str, object]]:
         await asyncio.to_thread(lambda: ensure_supervisor(store()))
     except StoreError as error:
         raise SystemExit(f"Espalier can't open its store. {error}") from None
-    watcher = asyncio.create_task(watch())
+    tasks = [asyncio.create_task(watch()), asyncio.create_task(asyncio.to_thread(warm))]
     try:
         yield {}
     finally:
-        watcher.cancel()
+        for task in tasks:
+            task.cancel()
 
 
 guarded = bool(settings().password) or settings().open == "yes" or sign_in.is_configured()
@@ -68,5 +77,13 @@ app = st.App(
     ROOT / "pages" / "_shell.py",
     lifespan=lifespan,
     routes=routes(ROOT / "assets", store),
-    middleware=[Middleware(Gate, hosts=lambda: st.get_option("server.allowedHosts"), password=settings().password, guarded=guarded)],
+    middleware=[
+        Middleware(
+            Gate,
+            hosts=lambda: st.get_option("server.allowedHosts"),
+            origins=lambda: st.get_option("server.corsAllowedOrigins"),
+            password=settings().password,
+            guarded=guarded,
+        )
+    ],
 )

@@ -29,6 +29,7 @@ HEADERS = (
     (b"x-frame-options", b"DENY"),
     (b"referrer-policy", b"same-origin"),
     (b"cross-origin-opener-policy", b"same-origin"),
+    (b"cross-origin-resource-policy", b"same-origin"),
     (b"permissions-policy", b"camera=(), microphone=(), geolocation=()"),
 )
 CHALLENGE = (b"www-authenticate", b'Basic realm="Espalier", charset="UTF-8"')
@@ -41,6 +42,10 @@ THREE_WAYS = (
 OTHER_NAME = (
     "This server does not answer to that name. Whoever runs it can add names: "
     "server.allowedHosts in .streamlit/config.toml, or STREAMLIT_SERVER_ALLOWED_HOSTS."
+)
+OTHER_ORIGIN = (
+    "A page of another site asks for this, which is refused. Whoever runs this server behind a proxy with another name can allow that name: "
+    "server.corsAllowedOrigins in .streamlit/config.toml, or STREAMLIT_SERVER_CORS_ALLOWED_ORIGINS."
 )
 
 
@@ -95,6 +100,20 @@ def answers_to(host: str | None, allowed: Collection[str]) -> bool:
     return any(name.endswith(a[1:]) if a.startswith("*.") else name == a for a in (entry.strip().lower().rstrip(".") for entry in allowed))
 
 
+def is_of_ours(origin: str | None, host: str | None, allowed: Collection[str]) -> bool:
+    """Whether the page that asks is one of ours: it says nothing of itself, or it is of this very host and port, or of an allowed origin.
+
+    Streamlit alone would also let in every port of this machine, and asks another host for this one's address to decide.
+    """
+    if origin is None or origin in allowed:
+        return True
+    try:
+        parts = urlsplit(origin)
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and bool(host) and parts.netloc.lower() == str(host).lower()
+
+
 def knows_password(authorization: str, password: str) -> bool:
     """Whether a basic-auth header carries the password, under any user name. Takes the same time for any wrong one."""
     scheme, _, coded = authorization.partition(" ")
@@ -108,11 +127,15 @@ def knows_password(authorization: str, password: str) -> bool:
 class Gate:
     """Middleware around the whole app.
 
-    hosts: the names that it answers to, asked at every request. guarded: something else than localhost keeps strangers out.
+    hosts: the names that it answers to, origins: other sites whose pages may ask; both looked up at every request.
+    guarded: something else than localhost keeps strangers out.
     """
 
-    def __init__(self, app: ASGI, *, hosts: Callable[[], Collection[str]], password: str | None = None, guarded: bool = False) -> None:
-        self.app, self.hosts, self.password, self.guarded = app, hosts, password, guarded
+    def __init__(
+        self, app: ASGI, *, hosts: Callable[[], Collection[str]], origins: Callable[[], Collection[str]] = tuple, password: str | None = None,
+        guarded: bool = False,
+    ) -> None:  # fmt: skip
+        self.app, self.hosts, self.origins, self.password, self.guarded = app, hosts, origins, password, guarded
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
@@ -131,9 +154,11 @@ class Gate:
         server = (scope.get("server") or (None,))[0]
         if not self.guarded and server and not is_local(server):
             return Refused(403, THREE_WAYS.format(where="it"))
-        headers = {name: value.decode("latin-1") for name, value in scope["headers"] if name in (b"host", b"authorization")}
+        headers = {name: value.decode("latin-1") for name, value in scope["headers"] if name in (b"host", b"authorization", b"origin")}
         if not answers_to(headers.get(b"host"), self.hosts()):
             return Refused(421, OTHER_NAME)
+        if not is_of_ours(headers.get(b"origin"), headers.get(b"host"), self.origins()):
+            return Refused(403, OTHER_ORIGIN)
         free = scope["type"] == "http" and scope["path"] in WITHOUT_PASSWORD
         if self.password and not free and not knows_password(headers.get(b"authorization", ""), self.password):
             return Refused(401, "Espalier asks for its shared password.", (CHALLENGE,))
