@@ -43,7 +43,7 @@ def keep_supervised() -> None:
 
 
 def warm() -> None:
-    """Import what the first page needs while nobody waits for it: half a second to two, otherwise paid by the first visitor."""
+    """Import what every page needs before the first one is asked for: its visitor would wait a second or two for it."""
     for name in FIRST_NEEDED:
         importlib.import_module(name)
 
@@ -58,15 +58,14 @@ async def lifespan(app: st.App) -> AsyncIterator[dict[str, object]]:
             await asyncio.to_thread(keep_supervised)
 
     try:
-        await asyncio.to_thread(lambda: ensure_supervisor(store()))
+        await asyncio.gather(asyncio.to_thread(lambda: ensure_supervisor(store())), asyncio.to_thread(warm))
     except StoreError as error:
         raise SystemExit(f"Espalier can't open its store. {error}") from None
-    tasks = [asyncio.create_task(watch()), asyncio.create_task(asyncio.to_thread(warm))]
+    watcher = asyncio.create_task(watch())
     try:
         yield {}
     finally:
-        for task in tasks:
-            task.cancel()
+        watcher.cancel()
 
 
 guarded = bool(settings().password) or settings().open == "yes" or sign_in.is_configured()
