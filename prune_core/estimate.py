@@ -7,7 +7,7 @@ from typing import NamedTuple
 from .events import Progress
 from .planning import plan
 from .spec import RunSpec
-from .steps import Evaluate, Prune, Score, Step, Train
+from .steps import Evaluate, Inherit, Prune, Score, Step, Train
 
 FORWARD = 1 / 3  # of a training step's time: a backward pass costs about two forward passes
 FIXED_TRAINING_IMAGES = 5_000  # measured before and after every pruning, beside the validation part
@@ -47,7 +47,7 @@ def images(spec: RunSpec, step: Step) -> float:
         case Score():
             n = step.options.get("n_examples", 0)
             return data.train if n == "all" else float(n)
-        case Prune():
+        case Prune() | Inherit():
             return 2 * FORWARD * (data.validation + min(FIXED_TRAINING_IMAGES, data.train))
         case Evaluate():
             return FORWARD * {"train": data.train, "validation": data.validation, "test": data.test}[step.part]

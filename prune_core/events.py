@@ -91,7 +91,10 @@ class Scored:
 
 @dataclass(frozen=True, kw_only=True, config=CONFIG)
 class Pruned:
-    """Units were removed. Validation part and 5,000 fixed training images, before and after, the same examples both times."""
+    """Units were removed. Validation part and 5,000 fixed training images, before and after, the same examples both times.
+
+    `effective`: weights left on some path from input to output. `masks_sha256`: of all masks, as `parents.mask_checksum` has it; the file has them.
+    """
 
     epoch: Amount
     round: int
@@ -110,6 +113,8 @@ class Pruned:
     train_before: Quality
     train_after: Quality
     first_layer: FirstLayer
+    effective: int | None = None
+    masks_sha256: str | None = None
     file: str | None = None
     kind: Literal["pruned"] = "pruned"
 
@@ -155,7 +160,10 @@ class Warned:
 
 @dataclass(frozen=True, kw_only=True, config=CONFIG)
 class Finished:
-    """The end. `test` and `validation` are None where nothing was trained or measured (a scoring run)."""
+    """The end. `test` and `validation` are None where nothing was trained or measured (a scoring run). `file` has the weights.
+
+    `masks_sha256` is None where nothing was pruned.
+    """
 
     epoch: Amount
     seconds: Amount
@@ -167,6 +175,8 @@ class Finished:
     at_chance: bool
     first_layer: FirstLayer
     weights_sha256: str
+    effective: int | None = None
+    masks_sha256: str | None = None
     file: str | None = None
     kind: Literal["finished"] = "finished"
 

@@ -18,15 +18,20 @@ TABLES: Mapping[str, Mapping[str, Entry]] = {
 }  # fmt: skip
 DEFAULTS = {"model": "lenet_300_100", "dataset": "digits", "criterion": "snip", "protocol": "prune_at_init"}
 TRAINING = ("optimizer", "lr", "momentum", "weight_decay", "batch_size", "lr_milestones", "augment")
+METHODS = {"from_scratch": "{}, from scratch", "mask_control": "{}, {} mask", "train_longer": "{}, trained on"}
 LONGEST_JSON = 1_000_000
 
 
 class Parent(BaseModel):
-    """What a run starts from: the fingerprint of another run, the number of one of its events, the checksum of the masks there."""
+    """What a run starts from: the fingerprint of another run, the number of one of its events, the checksum of the masks there.
+
+    `group` is the parent's group: the runs that start from five seeds of one run are five seeds of one run themselves.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     fingerprint: str = Field(pattern=r"^[0-9a-f]{64}$")
+    group: str = Field(pattern=r"^[0-9a-f]{64}$")
     event: int = Field(ge=0)
     mask_checksum: str = Field(pattern=r"^[0-9a-f]{64}$")
 
@@ -144,8 +149,7 @@ class RunSpec(BaseModel):
         problems = [*self.shape_problems(), *self.criterion_problems(), *self.score_problems()]
         if self.augment:
             problems.append(Problem("augment", f"{self.dataset} has no augmentation. Choices: false."))
-        if self.parent is not None:
-            problems.append(Problem("parent", "no protocol here starts from another run yet. Choices: null."))
+        problems += self.parent_problems()
         if problems:
             raise SpecError(problems)
         return self
@@ -166,6 +170,8 @@ class RunSpec(BaseModel):
         if "criterion" not in self.protocol_entry.uses:
             return []
         entry = self.criterion_entry
+        if entry is None and "parent" in self.protocol_entry.uses:
+            return []
         if entry is None:
             return [Problem("criterion", f"{self.protocol} needs one. Choices: {', '.join(sorted(catalogue.criteria))}.")]
         problems = []
@@ -179,7 +185,7 @@ class RunSpec(BaseModel):
         options = self.criterion_options
         if getattr(options, "reduce", None) == "sample" and getattr(options, "bn_mode", None) == "train":
             problems.append(Problem("criterion_options.bn_mode", "'train' couples the images of a batch, so 'reduce' can't be 'sample'."))
-        if getattr(options, "reinit_after", "no") != "no" and self.protocol != "prune_at_init":
+        if getattr(options, "reinit_after", "no") != "no" and self.protocol != "prune_at_init" and self.parent is None:
             problems.append(Problem("criterion_options.reinit_after", f"{self.protocol} never draws weights anew. Choices: no."))
         if self.resolved_granularity == "channel":
             problems += [
@@ -200,6 +206,17 @@ class RunSpec(BaseModel):
                 )
             )
         return problems
+
+    def parent_problems(self) -> list[Problem]:
+        reads = "parent" in self.protocol_entry.uses
+        if reads and self.parent is None:
+            return [
+                Problem("parent", f"{self.protocol} starts from a finished run: name it by fingerprint, group, event and mask_checksum.")
+            ]
+        if not reads and self.parent is not None:
+            able = sorted(p.name for p in catalogue.protocols.values() if "parent" in p.uses)
+            return [Problem("parent", f"{self.protocol} starts from nothing. Protocols that start from another run: {', '.join(able)}.")]
+        return []
 
     def score_problems(self) -> list[Problem]:
         problems = []
@@ -263,6 +280,9 @@ class RunSpec(BaseModel):
             known |= {"criterion": None, "criterion_options": Options(), "sparsity": 0.0, "granularity": None, "allocation": None}
         else:
             known |= {"granularity": self.resolved_granularity, "allocation": self.allocation or entry.default_allocation}
+        if "sparsity" not in uses:
+            known |= {"keep_weights": "final"}
+        known |= {"protocol_options": self.protocol_options.resolved({**dict(self), **known, "initialisation": self.initialisation})}
         return self.model_copy(update=known)
 
     @property
@@ -272,10 +292,10 @@ class RunSpec(BaseModel):
 
     @property
     def group(self) -> str:
-        """The fingerprint without the seed: runs of one group differ by chance alone."""
-        return self._digest(exclude={"device", "seed"})
+        """The fingerprint without any seed, the parent's neither: runs of one group differ by chance alone."""
+        return self._digest(exclude={"device": True, "seed": True, "parent": {"fingerprint", "mask_checksum"}})
 
-    def _digest(self, exclude: set[str]) -> str:
+    def _digest(self, exclude: Any) -> str:
         data = self.resolved().model_dump(mode="json", exclude=exclude)
         return hashlib.sha256(json.dumps(data, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
@@ -311,9 +331,14 @@ class RunSpec(BaseModel):
             of = " by class" if options.classes == "each" else " by number of images" if len(options.batch_sizes) > 1 else ""
             return f"{names} scores{of}" + (", shuffled labels" if options.labels == "shuffled" else "")
         if "criterion" not in self.protocol_entry.uses or entry is None:
-            return "Dense"
+            return "Dense, trained on" if self.protocol == "train_longer" else "Dense"
+        how = METHODS.get(self.protocol, "{}")
+        if self.protocol == "mask_control":
+            how = how.format("{}", getattr(self.protocol_options, "mask", ""))
         amount = percent(self.sparsity) + (" of channels" if self.resolved_granularity == "channel" else "")
-        return f"{entry.title}, in steps to {amount}" if self.protocol == "iterative" else f"{entry.title} {amount}"
+        if self.protocol == "iterative":
+            return f"{entry.title}, in steps to {amount}"
+        return how.format(f"{entry.title} {amount}")
 
 
 def nested(data: Mapping[str, Any]) -> dict[str, Any]:

@@ -17,11 +17,12 @@ class Frozen(BaseModel):
 
 
 class Initialise(Frozen):
-    """Draw every weight. `purpose` names the random stream: a re-initialisation never repeats the first draw."""
+    """Draw every weight. `purpose` and `index` name the random stream: a re-initialisation never repeats the first draw."""
 
     kind: Literal["initialise"] = "initialise"
     initialisation: str
     purpose: Literal["initialise", "reinitialise"] = "initialise"
+    index: int | None = None
 
     @property
     def words(self) -> str:
@@ -51,6 +52,28 @@ class Score(Frozen):
         return f"Score every {self.granularity} by {self.criterion}{images}{only}{labels}"
 
 
+class Inherit(Frozen):
+    """Take over the masks of the parent, or its final weights with them.
+
+    `control` puts another mask in their place: as many units anywhere (`random`), as many in each layer (`shuffled`), or the others (`inverted`).
+    """
+
+    kind: Literal["inherit"] = "inherit"
+    what: Literal["masks", "weights"] = "masks"
+    control: Literal["none", "random", "shuffled", "inverted"] = "none"
+    granularity: Granularity = "weight"
+
+    @property
+    def words(self) -> str:
+        if self.what == "weights":
+            return "Take over the final weights and masks of the finished run"
+        which = {
+            "none": "the masks of the finished run", "random": "a random mask with as many left as in the finished run",
+            "shuffled": "the masks of the finished run, shuffled in each layer", "inverted": "the masks of the finished run, inverted",
+        }[self.control]  # fmt: skip
+        return f"Put on {which}"
+
+
 class Prune(Frozen):
     """Remove units by the last scores until exactly `sparsity` of all prunable ones is gone."""
 
@@ -69,13 +92,18 @@ class Prune(Frozen):
 
 
 class Train(Frozen):
-    """Train from epoch `start` to epoch `until`; the learning rate falls to a tenth at every milestone (epochs of the run)."""
+    """Train from epoch `start` to epoch `until`; the learning rate falls to a tenth at every milestone (epochs of the run).
+
+    `order` names the random stream that shuffles the images, `order_from` its index at the run's first epoch.
+    """
 
     kind: Literal["train"] = "train"
     start: float
     until: float
     lr: float
     milestones: tuple[float, ...] = ()
+    order: Literal["order", "reorder"] = "order"
+    order_from: int = 0
 
     @property
     def words(self) -> str:
@@ -106,7 +134,7 @@ class Measure(Frozen):
         return f"Measure {self.what}"
 
 
-Step = Annotated[Initialise | Score | Prune | Train | Evaluate | Measure, Field(discriminator="kind")]
+Step = Annotated[Initialise | Inherit | Score | Prune | Train | Evaluate | Measure, Field(discriminator="kind")]
 STEPS: TypeAdapter[tuple[Step, ...]] = TypeAdapter(tuple[Step, ...])
 
 

@@ -4,7 +4,7 @@ import hashlib
 from typing import Literal
 
 Purpose = Literal[
-    "initialise", "reinitialise", "order", "scoring", "label_control", "augment", "dropout", "ties", "random", "target", "noise", "split"
+    "initialise", "reinitialise", "order", "reorder", "mask", "scoring", "label_control", "augment", "dropout", "ties", "random", "target", "noise", "split"
 ]
 
 

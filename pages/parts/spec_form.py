@@ -135,7 +135,7 @@ class Widgets(NamedTuple):
         return chosen
 
     def protocol(self) -> str:
-        shown = {p.name: p for p in catalogue.protocols.values() if p.uses}
+        shown = {p.name: p for p in catalogue.protocols.values() if p.uses and "parent" not in p.uses}
         chosen: str | None = st.segmented_control(
             "Prune",
             list(shown),

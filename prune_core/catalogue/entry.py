@@ -1,7 +1,8 @@
 """What a catalogue entry is made of: frozen data that forms, validation, the command line and the contract tests are drawn from."""
 
 import math
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -12,6 +13,10 @@ class Options(BaseModel):
     """Options of an entry: each field has a type, a default, a range and a help text (`description`)."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=(), allow_inf_nan=False)
+
+    def resolved(self, fields: Mapping[str, Any]) -> Self:
+        """The same options with nothing left open. `fields`: of the resolved spec around them."""
+        return self
 
 
 class Data(BaseModel):
@@ -141,5 +146,5 @@ class Allocation(Entry):
 class Protocol(Entry):
     """Spec -> steps. `uses`: the fields of RunSpec that it reads besides model, data set and seed; others resolve to nothing."""
 
-    uses: frozenset[Literal["criterion", "sparsity", "granularity", "allocation", "training"]]
+    uses: frozenset[Literal["criterion", "sparsity", "granularity", "allocation", "training", "parent"]]
     short: str = Field(description="Two or three words for a button: 'At the start'.")

@@ -15,3 +15,8 @@ LEE_2019 = Paper(
     authors="Lee, Ajanthan & Torr", title="SNIP: single-shot network pruning based on connection sensitivity", year=2019, venue="ICLR"
 )
 ALPAYDIN_1998 = Paper(authors="Alpaydin & Kaynak", title="Optical recognition of handwritten digits (UCI)", year=1998)
+LIU_2019 = Paper(authors="Liu, Sun, Zhou, Huang & Darrell", title="Rethinking the value of network pruning", year=2019, venue="ICLR")
+FRANKLE_2021 = Paper(
+    authors="Frankle, Dziugaite, Roy & Carbin", title="Pruning neural networks at initialization: why are we missing the mark?", year=2021,
+    venue="ICLR",
+)  # fmt: skip

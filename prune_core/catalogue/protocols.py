@@ -1,6 +1,7 @@
 """The protocols there are to choose from."""
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal, Self
 
 from pydantic import Field
 
@@ -34,6 +35,10 @@ class PruningOptions(TrainingOptions):
         "exponential", description="How rounds share the removal: the same share of what is left each time, equal numbers, or cubic."
     )
 
+    def resolved(self, fields: Mapping[str, Any]) -> Self:
+        known: dict[str, Any] = {"keep_min": int(fields["granularity"] == "channel")} if self.keep_min is None else {}
+        return self.model_copy(update=known | ({"schedule": "exponential"} if getattr(self, "rounds", 1) == 1 else {}))
+
 
 class PruneAtInitOptions(PruningOptions):
     rounds: int = Field(1, ge=1, le=1000, description="Prune in so many rounds, scoring anew in each, without training between.")
@@ -42,6 +47,10 @@ class PruneAtInitOptions(PruningOptions):
 class IterativeOptions(PruningOptions):
     rounds: int = Field(5, ge=1, le=100, description="Prunings; half of the epochs train before the first, the rest is shared among them.")
     finetune_lr: float | None = Field(None, gt=0, le=100, description="Learning rate after each pruning. Default: a tenth of the first.")
+
+    def resolved(self, fields: Mapping[str, Any]) -> Self:
+        rate = 0.1 * fields["lr"] if self.finetune_lr is None else self.finetune_lr
+        return super().resolved(fields).model_copy(update={"finetune_lr": rate})
 
 
 class ScoreOptions(Options):
@@ -58,6 +67,20 @@ class ScoreOptions(Options):
         max_length=199,
         description="Sparsities at which what would be kept is counted.",
     )
+
+    def resolved(self, fields: Mapping[str, Any]) -> Self:
+        return self.model_copy(update={"initialisations": self.initialisations or (fields["initialisation"],)})
+
+
+class MaskControlOptions(TrainingOptions):
+    mask: Literal["random", "shuffled", "inverted"] = Field(
+        "shuffled",
+        description="'random': as many units anywhere; 'shuffled': as many in each layer; 'inverted': exactly those that the parent removed.",
+    )
+
+
+class TrainLongerOptions(TrainingOptions):
+    after: int = Field(0, ge=0, le=1_000_000, description="Epochs that the parent has trained: the order of the images goes on from there.")
 
 
 DENSE = Protocol(
@@ -78,5 +101,20 @@ SCORE = Protocol(
     name="score", title="Score only", short="Only score", summary="Score the untrained network and count what would be kept; no training.",
     function="prune_core.protocols.score:plan", options=ScoreOptions, papers=(papers.LEE_2019,), uses=frozenset(),
 )  # fmt: skip
+MASKED = frozenset({"criterion", "sparsity", "granularity", "allocation", "training", "parent"})  # the criterion says whose mask it is
+FROM_SCRATCH = Protocol(
+    name="from_scratch", title="From scratch", short="From scratch", function="prune_core.protocols.from_scratch:plan",
+    summary="The masked network of a finished run, drawn anew and trained with images in an order of its own.",
+    options=TrainingOptions, papers=(papers.LIU_2019,), uses=MASKED,
+)  # fmt: skip
+MASK_CONTROL = Protocol(
+    name="mask_control", title="Another mask", short="Another mask", function="prune_core.protocols.mask_control:plan",
+    summary="The first weights of a finished run under a mask that is random, shuffled in each layer, or inverted.",
+    options=MaskControlOptions, papers=(papers.FRANKLE_2021,), uses=MASKED,
+)  # fmt: skip
+TRAIN_LONGER = Protocol(
+    name="train_longer", title="Train longer", short="Train on", summary="A finished run goes on from its final weights, under its masks.",
+    function="prune_core.protocols.train_longer:plan", options=TrainLongerOptions, uses=MASKED,
+)  # fmt: skip
 
-PROTOCOLS = (PRUNE_AT_INIT, ITERATIVE, DENSE, SCORE)
+PROTOCOLS = (PRUNE_AT_INIT, ITERATIVE, DENSE, SCORE, FROM_SCRATCH, MASK_CONTROL, TRAIN_LONGER)

@@ -4,7 +4,7 @@ Random generators are not among it: every draw is derived from (seed, purpose, i
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,6 +17,7 @@ from .optimiser import Optimiser
 from .training import Clock, Sums
 
 FORMAT = "1"
+Shapes = Mapping[str, Sequence[int]]
 
 
 class Position(NamedTuple):
@@ -37,7 +38,7 @@ def pack(
     tensors |= {f"mask/{name}": m for name, m in masks.items()}
     tensors |= {"sums/loss": array(clock.sums.loss), "sums/correct": array(clock.sums.correct)}
     inner = {"iteration": clock.iteration, "images": clock.sums.images, "epoch_seconds": clock.sums.seconds, **position._asdict()}
-    return tensors, {"format": FORMAT, "fingerprint": fingerprint, "position": json.dumps(inner), "shapes": shapes}
+    return tensors, {"format": FORMAT, "fingerprint": fingerprint, "position": json.dumps(inner), "shapes": json.dumps(shapes)}
 
 
 def fits(metadata: Mapping[str, str], fingerprint: str) -> bool:
@@ -51,7 +52,7 @@ def unpack(tensors: Arrays, metadata: Mapping[str, str], network: Network, optim
     load_weights(network, weights)
     masks = {name.removeprefix("mask/"): t for name, t in tensors.items() if name.startswith("mask/")}
     if masks:
-        network.apply_masks(unpacked_masks(masks, metadata["shapes"]), None)
+        network.apply_masks(unpacked_masks(masks, json.loads(metadata["shapes"])), None)
     for name, state in optimiser.state.items():
         state.copy_(torch.from_numpy(tensors[f"optimiser/{name}"].copy()))
     inner: dict[str, Any] = json.loads(metadata["position"])
@@ -73,16 +74,15 @@ def load_weights(network: Network, weights: Mapping[str, torch.Tensor]) -> None:
             tensor.copy_(weights[name])
 
 
-def packed_masks(masks: Mapping[str, torch.Tensor]) -> tuple[dict[str, NDArray[np.uint8]], str]:
-    """Eight weights a byte (numpy.packbits, row by row), and the shapes as JSON."""
-    return {name: np.packbits(m.cpu().numpy()) for name, m in masks.items()}, json.dumps({name: list(m.shape) for name, m in masks.items()})
+def packed_masks(masks: Mapping[str, torch.Tensor]) -> tuple[dict[str, NDArray[np.uint8]], dict[str, tuple[int, ...]]]:
+    """Eight weights a byte (numpy.packbits, row by row), and the shapes."""
+    return {name: np.packbits(m.cpu().numpy()) for name, m in masks.items()}, {name: tuple(m.shape) for name, m in masks.items()}
 
 
-def unpacked_masks(masks: Mapping[str, NDArray[np.uint8]], shapes: str) -> dict[str, torch.Tensor]:
+def unpacked_masks(masks: Mapping[str, NDArray[np.uint8]], shapes: Shapes) -> dict[str, torch.Tensor]:
     """The inverse of `packed_masks`: name -> bool tensor."""
-    known: dict[str, list[int]] = json.loads(shapes)
     return {
-        name: torch.from_numpy(np.unpackbits(m, count=int(np.prod(known[name]))).reshape(known[name]).astype(bool))
+        name: torch.from_numpy(np.unpackbits(m, count=int(np.prod(shapes[name]))).reshape(shapes[name]).astype(bool))
         for name, m in masks.items()
     }
 

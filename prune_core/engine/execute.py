@@ -1,5 +1,6 @@
 """Carries a plan out, step by step, and says what happens."""
 
+import json
 import platform
 import time
 from collections.abc import Callable, Iterator
@@ -29,21 +30,24 @@ from ..events import (
     Warned,
     to_json,
 )
+from ..parents import NoParent, Parents, mask_checksum, nobody
 from ..planning import plan
 from ..spec import RunSpec
-from ..steps import Evaluate, Initialise, Measure, Prune, Score, Step, Train, percent
+from ..steps import Evaluate, Granularity, Inherit, Initialise, Measure, Prune, Score, Step, Train, percent
 from ..streams import seed_of
 from ..version import __version__
 from . import checkpoint
-from .checkpoint import Position, array, packed_masks
+from .checkpoint import Position, array, load_weights, packed_masks
 from .dataset import FIXED_TRAIN, Data, open_data
 from .errors import RunError
 from .evaluation import at_chance, evaluate
 from .files import NOWHERE, Files
+from .inheriting import expanded, masks_for
 from .masks import cut, generator, ranking
 from .measurements import MEASUREMENTS
 from .network import Network, first_layer_form
 from .optimiser import OPTIMISERS, Optimiser
+from .paths import effective
 from .scoring import alive, histograms, score
 from .survey import mean_image, survey
 from .training import Clock, Sums, learning_rate, train
@@ -63,6 +67,7 @@ def execute(
     spec: RunSpec,
     *,
     files: Files = NOWHERE,
+    parents: Parents = nobody,
     threads: int | None = None,
     stop: Callable[[], bool] = never,
     report: Callable[[Progress], None] = ignore,
@@ -71,14 +76,15 @@ def execute(
     """Carry out a spec's plan; yields numbered events up to Finished, or Cancelled once `stop` says so.
 
     Goes on from the newest checkpoint of the same fingerprint in `files`, if there is one: then numbers continue where it stood.
+    parents: where a run that starts from another one gets its masks and weights.
     threads: of torch's operators, None leaves them as they are. Raises RunError in words where the run can't go on.
     """
     if threads is not None:
         torch.set_num_threads(threads)
-    run = Execution(spec.resolved(), files, stop, report, checkpoint_seconds)
+    run = Execution(spec.resolved(), files, parents, stop, report, checkpoint_seconds)
     try:
         yield from run.events()
-    except (DataError, torch.cuda.OutOfMemoryError) as error:
+    except (DataError, NoParent, torch.cuda.OutOfMemoryError) as error:
         raise RunError(str(error)) from error
 
 
@@ -104,9 +110,22 @@ class Execution:
     """The state of a run while its plan is carried out: network, optimiser, clock, pending scores, next event number."""
 
     def __init__(
-        self, spec: RunSpec, files: Files, stop: Callable[[], bool], report: Callable[[Progress], None], checkpoint_seconds: float
+        self,
+        spec: RunSpec,
+        files: Files,
+        parents: Parents,
+        stop: Callable[[], bool],
+        report: Callable[[Progress], None],
+        checkpoint_seconds: float,
     ) -> None:
-        self.spec, self.files, self.stop, self.report, self.checkpoint_seconds = spec, files, stop, report, checkpoint_seconds
+        self.spec, self.files, self.parents, self.stop, self.report, self.checkpoint_seconds = (
+            spec,
+            files,
+            parents,
+            stop,
+            report,
+            checkpoint_seconds,
+        )
         self.plan, self.device, self.fingerprint = plan(spec), chosen_device(spec.device), spec.fingerprint
         self.total = sum(self.images_of(step) for step in self.plan)
         self.number, self.step, self.done, self.said = 0, 0, 0, 0.0
@@ -160,7 +179,7 @@ class Execution:
     def initialise(self, step: Initialise) -> Iterator[Event]:
         from ..models.initialisation import initialise
 
-        initialise(self.network.module, step.initialisation, generator(seed_of(self.spec.seed, step.purpose)))
+        initialise(self.network.module, step.initialisation, generator(seed_of(self.spec.seed, step.purpose, step.index)))
         self.optimiser = self.new_optimiser()
         self.network.clear_pruned(self.optimiser)
         return iter(())
@@ -209,19 +228,44 @@ class Execution:
             name: torch.from_numpy(made.kept[place].reshape(self.scores[name].shape).copy())
             for name, place in zip(self.scores, ranked.slices, strict=True)
         }
-        network.apply_masks(self.expanded(masks) if step.granularity == "channel" else masks, self.optimiser)
+        network.apply_masks(expanded(network, masks) if step.granularity == "channel" else masks, self.optimiser)
         self.scores = None
-        file = f"masks-{self.number:04d}.safetensors"
-        packed, shapes = packed_masks(network.masks)
-        self.files.save(file, packed, {"shapes": shapes})
-        layers, weights = network.kept(step.granularity), network.kept_layers()
         yield Pruned(
-            epoch=self.clock.epoch, round=step.round, sparsity=step.sparsity, granularity=step.granularity, layers=layers,
-            kept=int(made.kept.sum()), units=ranked.scores.size, weights_kept=sum(w.kept for w in weights), weights=sum(w.units for w in weights),
-            threshold=made.threshold, ties=made.ties, collapsed=tuple(w.name for w in weights if w.kept == 0),
-            before=before, after=self.quality("validation"), train_before=train_before, train_after=self.quality("train"),
-            first_layer=network.first_layer(), file=file,
+            round=step.round, sparsity=step.sparsity, kept=int(made.kept.sum()), units=ranked.scores.size,
+            threshold=made.threshold, ties=made.ties, before=before, train_before=train_before, **self.after_pruning(step.granularity),
         )  # fmt: skip
+
+    def inherit(self, step: Inherit) -> Iterator[Event]:
+        assert self.spec.parent is not None
+        self.tell("Taking over from the finished run")
+        network, inherited = self.network, self.parents(self.spec.parent)
+        if step.what == "weights":
+            load_weights(network, {name: torch.from_numpy(weights.copy()) for name, weights in inherited.weights.items()})
+        before, train_before = self.quality("validation"), self.quality("train")
+        masks = masks_for(step, self.spec, inherited, network)
+        if not masks:
+            return
+        network.apply_masks(masks, self.optimiser)
+        layers = network.kept(step.granularity)
+        kept, units = sum(layer.kept for layer in layers), sum(layer.units for layer in layers)
+        yield Pruned(
+            round=1, sparsity=1 - kept / units, kept=kept, units=units, threshold=None, ties=0, before=before, train_before=train_before,
+            **self.after_pruning(step.granularity),
+        )  # fmt: skip
+
+    def after_pruning(self, granularity: Granularity) -> dict[str, Any]:
+        """Save the masks; how the network stands under them, as the fields of a Pruned event."""
+        network, file = self.network, f"masks-{self.number:04d}.safetensors"
+        packed, shapes = packed_masks(network.masks)
+        self.files.save(file, packed, {"shapes": json.dumps(shapes)})
+        weights = network.kept_layers()
+        return {
+            "epoch": self.clock.epoch, "granularity": granularity, "layers": network.kept(granularity),
+            "weights_kept": sum(w.kept for w in weights), "weights": sum(w.units for w in weights),
+            "collapsed": tuple(w.name for w in weights if w.kept == 0),
+            "after": self.quality("validation"), "train_after": self.quality("train"), "first_layer": network.first_layer(),
+            "effective": sum(effective(network).values()), "masks_sha256": mask_checksum(packed, shapes), "file": file,
+        }  # fmt: skip
 
     def train(self, step: Train) -> Iterator[Event]:
         if self.clock.iteration == 0:
@@ -290,6 +334,7 @@ class Execution:
             epoch=self.clock.epoch, seconds=self.seconds(), test=self.test, validation=validation, layers=layers,
             weights_kept=sum(w.kept for w in layers), weights=sum(w.units for w in layers), at_chance=chance,
             first_layer=self.network.first_layer(), weights_sha256=self.network.weights_sha256(), file=file,
+            effective=sum(effective(self.network).values()), masks_sha256=mask_checksum(*packed_masks(self.network.masks)) if self.network.masks else None,
         )  # fmt: skip
 
     # ---- state
@@ -301,15 +346,6 @@ class Execution:
     def quality(self, part: Any) -> Quality:
         """Measured on the validation part, the test part, or 5,000 fixed training images."""
         return evaluate(self.network.module, self.data[part], self.data.classes, FIXED_TRAIN if part == "train" else None)
-
-    def expanded(self, masks: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-        """Channel flags -> masks of every member parameter: a channel is silent only if its batch norm is too."""
-        result = {}
-        for group in self.network.entry.channel_groups:
-            for member in group.members:
-                shape = self.network.parameters[member].shape
-                result[member] = masks[group.name].reshape(-1, *[1] * (len(shape) - 1)).expand(shape).clone()
-        return result
 
     def state(self) -> dict[str, Any]:
         return {name: array(tensor) for name, tensor in self.network.module.state_dict().items()}
@@ -355,6 +391,6 @@ class Execution:
 
 
 HANDLERS: dict[type, Callable[[Execution, Any], Iterator[Event]]] = {
-    Initialise: Execution.initialise, Score: Execution.score, Prune: Execution.prune, Train: Execution.train,
+    Initialise: Execution.initialise, Inherit: Execution.inherit, Score: Execution.score, Prune: Execution.prune, Train: Execution.train,
     Evaluate: Execution.evaluate, Measure: Execution.measure,
 }  # fmt: skip

@@ -74,7 +74,7 @@ def train(
         began = time.perf_counter()
         now, position = divmod(clock.iteration, clock.per_epoch)
         if now != epoch:
-            epoch, order = now, torch.randperm(clock.images, generator=generator(seed_of(spec.seed, "order", now))).to(images.labels.device)
+            epoch, order = now, shuffled(clock.images, spec.seed, step, now).to(images.labels.device)
         x, y = images.batch(order[position * clock.batch : (position + 1) * clock.batch])
         logits = module(x)
         loss = F.cross_entropy(logits, y)
@@ -92,6 +92,11 @@ def train(
         if pause(clock.iteration):
             yield
             module.train()
+
+
+def shuffled(n: int, seed: int, step: Train, epoch: int) -> Tensor:
+    """The order of the n training images in an epoch of the run."""
+    return torch.randperm(n, generator=generator(seed_of(seed, step.order, step.order_from + epoch)))
 
 
 def check_finite(clock: Clock, step: Train) -> None:

@@ -11,13 +11,11 @@ from .schedules import score_and_prune, sparsities
 def plan(spec: RunSpec) -> list[Step]:
     """Half of the epochs dense, the rest shared among `rounds` prunings, each followed by fine-tuning at `finetune_lr` (0.1 x lr)."""
     options: Any = spec.protocol_options
-    assert spec.lr is not None
-    lr = options.finetune_lr or 0.1 * spec.lr
     dense = spec.epochs / 2
     steps: list[Step] = [Initialise(initialisation=spec.initialisation), *phase(spec, 0, dense)]
     for r, sparsity in enumerate(sparsities(spec.sparsity, options.rounds, options.schedule), 1):
         steps += score_and_prune(spec, sparsity, r)
         start, until = (dense + dense * k / options.rounds for k in (r - 1, r))
         if until > start:
-            steps.append(Train(start=start, until=until, lr=lr))
+            steps.append(Train(start=start, until=until, lr=options.finetune_lr))
     return [*steps, *ending(spec)]

@@ -1,18 +1,23 @@
 """Training phases of a resolved spec, and its end."""
 
-from typing import Any
+from typing import Any, Literal
 
 from ..spec import RunSpec
 from ..steps import Evaluate, Measure, Step, Train
 
+Order = Literal["order", "reorder"]
 
-def phase(spec: RunSpec, start: float, until: float) -> list[Train]:
-    """Train from epoch `start` to `until`, the rate falling at the spec's fractions of this phase. No step where there is nothing to train."""
+
+def phase(spec: RunSpec, start: float, until: float, order: Order = "order", order_from: int = 0) -> list[Train]:
+    """Train from epoch `start` to `until`, the rate falling at the spec's fractions of this phase. No step where there is nothing to train.
+
+    order, order_from: the random stream that shuffles the images, and its index at the run's first epoch.
+    """
     if until <= start:
         return []
     assert spec.lr is not None
     milestones = tuple(start + (until - start) * f for f in spec.lr_milestones or ())
-    return [Train(start=start, until=until, lr=spec.lr, milestones=milestones)]
+    return [Train(start=start, until=until, lr=spec.lr, milestones=milestones, order=order, order_from=order_from)]
 
 
 def ending(spec: RunSpec) -> list[Step]:

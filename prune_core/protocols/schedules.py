@@ -37,14 +37,14 @@ def score_and_prune(spec: RunSpec, sparsity: float, round: int) -> tuple[Score, 
     assert isinstance(options, PruningOptions)
     assert spec.criterion is not None
     granularity = spec.resolved_granularity
-    keep_min = options.keep_min if options.keep_min is not None else int(granularity == "channel")
+    assert options.keep_min is not None
     score = Score(criterion=spec.criterion, options=spec.criterion_options.model_dump(mode="json"), granularity=granularity, round=round)
     prune = Prune(
         sparsity=sparsity,
         granularity=granularity,
         allocation=spec.allocation or "global",
         target=options.target,
-        keep_min=keep_min,
+        keep_min=options.keep_min,
         round=round,
     )
     return score, prune

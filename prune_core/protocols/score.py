@@ -14,7 +14,7 @@ def plan(spec: RunSpec) -> list[Step]:
     options: Any = spec.protocol_options
     classes: list[tuple[int, ...]] = [(k,) for k in range(len(spec.dataset_entry.classes))] if options.classes == "each" else [()]
     steps: list[Step] = []
-    for initialisation in options.initialisations or (spec.initialisation,):
+    for initialisation in options.initialisations:
         steps.append(Initialise(initialisation=initialisation))
         for name in options.criteria:
             entry = catalogue.criteria[name]

@@ -1,5 +1,7 @@
 """A stored run's network, back in Python."""
 
+import json
+
 import torch
 from torch import nn
 
@@ -23,6 +25,6 @@ def load(run_id: str, store: Store | None = None) -> nn.Module:
     load_weights(network, {name: torch.from_numpy(array) for name, array in weights.items()})
     file = history.prunings[-1].file if history.prunings else None
     if file is not None:
-        network.apply_masks(unpacked_masks(store.tensors(run_id, file), store.metadata(run_id, file)["shapes"]), None)
+        network.apply_masks(unpacked_masks(store.tensors(run_id, file), json.loads(store.metadata(run_id, file)["shapes"])), None)
     network.module.masks = network.masks  # type: ignore[assignment]  # a plain dict: buffers would change its state_dict
     return network.module.eval()

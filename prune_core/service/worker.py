@@ -4,6 +4,7 @@ import logging
 import os
 import signal
 import sys
+from functools import partial
 from pathlib import Path
 from threading import Event, Thread
 from typing import NamedTuple
@@ -69,12 +70,14 @@ def carry_out(store: Store, attempt: Attempt, job: Job, stopping: Event, pulse: 
     """Append every event as it comes. What stops the run becomes its last event, in words; the traceback goes to the log."""
     from ..engine.errors import RunError
     from ..engine.execute import execute
+    from ..store.inheritance import inherited
 
     spec = store.run(job.run_id).spec
     try:
         events = execute(
             spec,
             files=attempt.files,
+            parents=partial(inherited, store),
             threads=job.threads,
             stop=stopping.is_set,
             report=pulse.report,

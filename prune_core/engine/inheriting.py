@@ -1,0 +1,77 @@
+"""Masks that a run takes over from its parent, as they are or as a control."""
+
+from collections.abc import Callable, Mapping
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from ..catalogue import Model
+from ..parents import Inherited
+from ..spec import RunSpec
+from ..steps import Inherit
+from ..streams import seed_of
+from .checkpoint import unpacked_masks
+from .errors import RunError
+from .masks import generator
+from .network import Network
+
+Flags = Mapping[str, Tensor]
+
+
+def masks_for(step: Inherit, spec: RunSpec, inherited: Inherited, network: Network) -> dict[str, Tensor]:
+    """Bool masks by parameter, of its shape. Raises RunError where the parent isn't what the spec says of it."""
+    refuse_strangers(spec, inherited)
+    masks = unpacked_masks(inherited.masks, inherited.shapes)
+    if step.control == "none":
+        return masks
+    units = channel_flags(network.entry, masks) if step.granularity == "channel" else masks
+    chosen = CONTROLS[step.control](units, generator(seed_of(spec.seed, "mask")))
+    return expanded(network, chosen) if step.granularity == "channel" else chosen
+
+
+def refuse_strangers(spec: RunSpec, inherited: Inherited) -> None:
+    """The spec repeats what its parent was: network, and whose mask it is. A run that says otherwise would be shown under a wrong name."""
+    parent = inherited.spec.resolved()
+    for field in ("model", "dataset", "criterion", "sparsity", "granularity"):
+        if getattr(spec, field) != getattr(parent, field):
+            raise RunError(f"parent: it has {field} {getattr(parent, field)}, this run says {getattr(spec, field)}.")
+    if spec.protocol == parent.protocol == "from_scratch":
+        raise RunError("parent: it was trained from scratch itself, so this run would repeat it. Name the run that pruned.")
+
+
+def random(flags: Flags, chance: torch.Generator) -> dict[str, Tensor]:
+    """As many units in all, anywhere."""
+    flat = torch.cat([f.flatten() for f in flags.values()])
+    parts = flat[torch.randperm(len(flat), generator=chance)].split([f.numel() for f in flags.values()])
+    return {name: part.reshape(f.shape) for (name, f), part in zip(flags.items(), parts, strict=True)}
+
+
+def shuffled(flags: Flags, chance: torch.Generator) -> dict[str, Tensor]:
+    """As many units in each layer."""
+    return {name: f.flatten()[torch.randperm(f.numel(), generator=chance)].reshape(f.shape) for name, f in flags.items()}
+
+
+def inverted(flags: Flags, chance: torch.Generator) -> dict[str, Tensor]:
+    """Exactly the units that were removed."""
+    return {name: ~f for name, f in flags.items()}
+
+
+CONTROLS: dict[Literal["random", "shuffled", "inverted"], Callable[[Flags, torch.Generator], dict[str, Tensor]]] = {
+    "random": random, "shuffled": shuffled, "inverted": inverted
+}  # fmt: skip
+
+
+def channel_flags(entry: Model, masks: Flags) -> dict[str, Tensor]:
+    """Masks of every member parameter -> one flag a channel of every group."""
+    return {g.name: masks[g.members[0]].flatten(1).any(1) for g in entry.channel_groups}
+
+
+def expanded(network: Network, flags: Flags) -> dict[str, Tensor]:
+    """Channel flags -> masks of every member parameter: a channel is silent only if its batch norm is too."""
+    result = {}
+    for group in network.entry.channel_groups:
+        for member in group.members:
+            shape = network.parameters[member].shape
+            result[member] = flags[group.name].reshape(-1, *[1] * (len(shape) - 1)).expand(shape).clone()
+    return result
