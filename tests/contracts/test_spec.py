@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from prune_core import RunSpec, SpecError, catalogue
 from prune_core.streams import seed_of
 
+PARENT = {"fingerprint": "0" * 64, "group": "1" * 64, "event": 1, "mask_checksum": "2" * 64}
 SPECS = st.builds(
-    lambda **fields: RunSpec(**fields),
+    lambda protocol, **fields: RunSpec(protocol=protocol, parent=PARENT if "parent" in catalogue.protocols[protocol].uses else None, **fields),
     model=st.sampled_from(["lenet_300_100", "lenet_5", "small_conv"]), dataset=st.sampled_from(sorted(catalogue.datasets)),
     criterion=st.sampled_from(["snip", "magnitude", "random"]), protocol=st.sampled_from(sorted(catalogue.protocols)),
     sparsity=st.floats(0, 0.999999), epochs=st.integers(0, 10_000), seed=st.integers(0, 2**63 - 1), lr=st.none() | st.floats(1e-6, 100),
@@ -31,6 +32,30 @@ def test_resolving_twice_changes_nothing_more_and_keeps_the_fingerprint(spec):
     assert once.resolved() == once
     assert once.fingerprint == spec.fingerprint
     assert RunSpec.read(once.model_dump_json()).resolved() == once
+
+
+@pytest.mark.parametrize(
+    ("said", "meant"),
+    [
+        ({"protocol_options": {"keep_min": 0}}, {}),
+        ({"protocol_options": {"schedule": "linear"}}, {}),
+        ({"model": "small_conv", "criterion": "l2_norm", "protocol_options": {"keep_min": 1}}, {"model": "small_conv", "criterion": "l2_norm"}),
+        ({"protocol": "iterative", "dataset": "mnist", "protocol_options": {"finetune_lr": 0.01}}, {"protocol": "iterative", "dataset": "mnist"}),
+        ({"protocol": "dense", "keep_weights": "each"}, {"protocol": "dense"}),
+        ({"protocol": "score", "protocol_options": {"initialisations": ["glorot"]}}, {"protocol": "score"}),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_what_means_the_same_has_the_same_fingerprint(said, meant):
+    assert RunSpec.read(said).fingerprint == RunSpec.read(meant).fingerprint
+
+
+def test_the_group_leaves_the_seed_of_the_parent_out_too():
+    twin = RunSpec(protocol="from_scratch", parent=PARENT)
+    other = RunSpec(protocol="from_scratch", seed=1, parent=PARENT | {"fingerprint": "3" * 64, "mask_checksum": "4" * 64})
+    stranger = RunSpec(protocol="from_scratch", parent=PARENT | {"group": "5" * 64})
+    assert twin.group == other.group != stranger.group
+    assert len({twin.fingerprint, other.fingerprint, stranger.fingerprint}) == 3
 
 
 def test_the_fingerprint_knows_the_seed_and_not_the_device_and_the_group_neither():
@@ -85,7 +110,9 @@ def test_channels_are_the_granularity_of_a_criterion_that_ranks_nothing_else():
         ({"model": "small_conv", "granularity": "channel"}, "granularity: snip ranks weights, got 'channel'."),
         ({"criterion": None}, "criterion: prune_at_init needs one. Choices: l2_norm, magnitude, random, snip."),
         ({"device": "tpu"}, "device: there is no 'tpu'. Choices: auto, cpu, cuda, cuda:0 and so on."),
-        ({"parent": {"fingerprint": "0" * 64, "event": 1, "mask_checksum": "0" * 64}}, "parent: no protocol here starts from another run yet."),
+        ({"parent": {"fingerprint": "0" * 64, "event": 1, "mask_checksum": "0" * 64}}, "parent.group: is needed."),
+        ({"parent": PARENT}, "parent: prune_at_init starts from nothing. Protocols that start from another run: from_scratch,"),
+        ({"protocol": "from_scratch"}, "parent: from_scratch starts from a finished run: name it by fingerprint, group, event and"),
         ({"protocol": "iterative", "criterion_options.reinit_after": "he"}, "criterion_options.reinit_after: iterative never draws weights anew."),
         ({"model": "small_conv", "criterion": "l2_norm", "criterion_options.exclude": ["conv1*"]}, "criterion_options.exclude: chooses among single"),
         ({"criterion_options.n_examples": 1295}, "criterion_options.n_examples: must be at most 1,294, the train images of digits, got 1,295."),
