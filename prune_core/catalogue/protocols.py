@@ -49,7 +49,7 @@ class IterativeOptions(PruningOptions):
     finetune_lr: float | None = Field(None, gt=0, le=100, description="Learning rate after each pruning. Default: a tenth of the first.")
 
     def resolved(self, fields: Mapping[str, Any]) -> Self:
-        rate = 0.1 * fields["lr"] if self.finetune_lr is None else self.finetune_lr
+        rate = fields["lr"] / 10 if self.finetune_lr is None else self.finetune_lr
         return super().resolved(fields).model_copy(update={"finetune_lr": rate})
 
 
