@@ -34,9 +34,9 @@ def store() -> Store:
 
 
 def keep_supervised() -> None:
-    """Make sure that whatever is queued or running has a supervisor."""
+    """Make sure that whatever is queued, running or owed by a sweep has a supervisor."""
     try:
-        if store().runs(states=("queued", "running"), limit=1):
+        if store().is_busy():
             ensure_supervisor(store())
     except StoreError as error:
         log.warning("The queue could not be looked at: %s", error)

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, insert, select, update
 
-from ..events import ENDINGS, LARGEST, Cancelled, Epoch, Event, Failed, Finished, Numbered, Progress, from_json, to_json
+from ..events import ENDINGS, LARGEST, Cancelled, Epoch, Event, Failed, Finished, Numbered, Progress, Started, from_json, to_json
+from . import sweeps
 from .files import AttemptFiles
-from .records import AttemptOver, NoSuchRun, StoreError, Summary, now
+from .records import AttemptOver, Environment, NoSuchRun, StoreError, Summary, now
 from .tables import ATTEMPTS, EVENTS, RUNS
 
 if TYPE_CHECKING:
@@ -94,7 +95,8 @@ def add(connection: Connection, run_id: str, attempt: int, number: int, event: E
     if len(data.encode()) > LARGEST:
         raise StoreError(f"run {run_id}: event {number} ({event.kind}) has {len(data.encode()):,} bytes, at most {LARGEST:,} are kept.")
     connection.execute(insert(EVENTS).values(run=run_id, number=number, attempt=attempt, time=now(), kind=event.kind, data=data))
-    connection.execute(update(RUNS).where(RUNS.c.id == run_id).values(next_event=number + 1, version=RUNS.c.version + 1))
+    place = Environment.of(event)._asdict() if isinstance(event, Started) else {}
+    connection.execute(update(RUNS).where(RUNS.c.id == run_id).values(next_event=number + 1, version=RUNS.c.version + 1, **place))
     connection.execute(update(ATTEMPTS).where((ATTEMPTS.c.run == run_id) & (ATTEMPTS.c.number == attempt)).values(further=True))
 
 
@@ -108,6 +110,7 @@ def end(connection: Connection, run_id: str, attempt: int, event: Event) -> None
         facts |= {"message": event.message}
     if isinstance(event, Cancelled | Failed | Finished):
         connection.execute(update(RUNS).where(RUNS.c.id == run_id).values(**facts))
+        sweeps.parent_ended(connection, run_id, event.kind)
     mine = (ATTEMPTS.c.run == run_id) & (ATTEMPTS.c.number == attempt) & ATTEMPTS.c.ended.is_(None)
     connection.execute(update(ATTEMPTS).where(mine).values(ended=now(), why=event.kind))
 

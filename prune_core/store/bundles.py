@@ -20,7 +20,7 @@ from ..events import LARGEST, Event, Failed, Finished, Started, to_json
 from ..spec import RunSpec
 from ..wording import SpecError, problems_of, shown
 from . import files
-from .records import ENDED, LONGEST_NAME, LONGEST_NOTES, Run, StoreError, Summary, checked_text, facts_of
+from .records import ENDED, LONGEST_NAME, LONGEST_NOTES, Environment, Run, StoreError, Summary, checked_text, facts_of
 from .tables import ATTEMPTS, EVENTS, RUNS
 
 if TYPE_CHECKING:
@@ -262,6 +262,8 @@ def enter(connection: Connection, arrival: Arrival, example: bool) -> None:
         "message": last.message if isinstance(last, Failed) else None,
         "summary": json.dumps(Summary.of(last)) if isinstance(last, Finished) else None,
     }  # fmt: skip
+    if isinstance(lines[0].event, Started):
+        row |= Environment.of(lines[0].event)._asdict()
     tried = {"run": piece.id, "number": 1, "started": piece.started or piece.created, "ended": ended, "why": "imported"}
     connection.execute(insert(RUNS).values(**row))
     connection.execute(insert(ATTEMPTS).values(from_event=0, threads=1, **tried))

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, StatementError
 
 from .records import StoreError
@@ -40,6 +40,11 @@ class Database:
         """One transaction, durable when the block is left; undone by any exception."""
         with in_words("written"), self.writer.begin() as connection:
             yield connection
+
+    def alone(self, connection: Connection, table: str) -> None:
+        """From here to the end of a writing transaction no other one that asks for the same goes on. In SQLite writers are alone anyway."""
+        if not self.sqlite:
+            connection.execute(text(f"LOCK TABLE {table} IN SHARE ROW EXCLUSIVE MODE"))
 
     @contextmanager
     def opening(self) -> Iterator[None]:

@@ -4,12 +4,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from sqlalchemy import Connection, delete, insert, select, update
 
-from .tables import LEASE, RUNS
+from .tables import FOLLOW_UPS, LEASE, RUNS
 
 if TYPE_CHECKING:
     from .store import Store
 
 NAME = "supervisor"
+WORK = select(RUNS.c.id).where(RUNS.c.state.in_(("queued", "running"))).limit(1)
+OWED = select(FOLLOW_UPS.c.position).where(FOLLOW_UPS.c.state == "due").limit(1)
 
 
 class LeaseLost(Exception):  # noqa: N818
@@ -58,11 +60,12 @@ def renewed(connection: Connection, held: Lease) -> None:
 
 
 def release_if_idle(store: "Store", held: Lease) -> bool:
-    """Give the lease back, provided that no run waits or goes on. One transaction: a run that is queued later finds no lease."""
+    """Give the lease back, provided that no run waits, goes on or is owed. One transaction: a run that is queued later finds no lease."""
     with store.database.writing() as connection:
         renewed(connection, held)
-        if connection.execute(select(RUNS.c.id).where(RUNS.c.state.in_(("queued", "running"))).limit(1)).first():
-            return False
+        for work in (WORK, OWED):
+            if connection.execute(work).first():
+                return False
         release(connection, held)
         return True
 

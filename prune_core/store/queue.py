@@ -130,12 +130,17 @@ def request_cancel(store: "Store", run_id: str) -> None:
         state = connection.scalar(select(RUNS.c.state).where(RUNS.c.id == run_id).with_for_update())
         if state is None:
             raise NoSuchRun(run_id)
-        if state == "queued":
-            attempt, progress = connection.execute(select(RUNS.c.attempt, RUNS.c.progress).where(RUNS.c.id == run_id)).one()
-            end(connection, run_id, attempt, cancelled(progress))
-        elif state == "running":
-            marked = (RUNS.c.id == run_id) & RUNS.c.cancel_requested.is_(False)
-            connection.execute(update(RUNS).where(marked).values(cancel_requested=True, version=RUNS.c.version + 1))
+        cancel_now(connection, run_id, state)
+
+
+def cancel_now(connection: Connection, run_id: str, state: str) -> None:
+    """End a queued run, mark a running one; its row is held by this transaction."""
+    if state == "queued":
+        attempt, progress = connection.execute(select(RUNS.c.attempt, RUNS.c.progress).where(RUNS.c.id == run_id)).one()
+        end(connection, run_id, attempt, cancelled(progress))
+    elif state == "running":
+        marked = (RUNS.c.id == run_id) & RUNS.c.cancel_requested.is_(False)
+        connection.execute(update(RUNS).where(marked).values(cancel_requested=True, version=RUNS.c.version + 1))
 
 
 def cancelled(progress: str | None) -> Cancelled:

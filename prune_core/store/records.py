@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple, get_args
 from pydantic import ValidationError
 from sqlalchemy import Row
 
-from ..events import Finished, Progress
+from ..events import Finished, Progress, Started
 from ..spec import RunSpec
 from ..wording import Problem, SpecError, shown
 
@@ -38,7 +38,10 @@ class AttemptOver(Exception):  # noqa: N818
 
 
 class Summary(NamedTuple):
-    """What a finished run came to. Accuracies are fractions, None where nothing was measured; `seconds` is its whole duration."""
+    """What a finished run came to. Accuracies are fractions, None where nothing was measured; `seconds` is its whole duration.
+
+    `effective`: weights on some path from input to output; None for runs of versions that did not count them.
+    """
 
     test_accuracy: float | None
     validation_accuracy: float | None
@@ -46,15 +49,32 @@ class Summary(NamedTuple):
     weights: int
     seconds: float
     at_chance: bool
+    effective: int | None = None
 
     @classmethod
     def of(cls, end: Finished) -> "Summary":
         test, validation = (None if quality is None else quality.accuracy for quality in (end.test, end.validation))
-        return cls(test, validation, end.weights_kept, end.weights, end.seconds, end.at_chance)
+        effective = getattr(end, "effective", None)
+        return cls(test, validation, end.weights_kept, end.weights, end.seconds, end.at_chance, effective)
+
+
+class Environment(NamedTuple):
+    """What carries runs out: version of this software and of torch, and the device ("cpu", or a GPU's name). Equal ones repeat a run bit for bit."""
+
+    code: str
+    torch: str
+    device: str
+
+    @classmethod
+    def of(cls, start: Started) -> "Environment":
+        return cls(*(str(told)[:200] for told in (start.versions.get("espalier", "?"), start.versions.get("torch", "?"), start.device)))
 
 
 class Run(NamedTuple):
-    """A stored run at one moment. `version` grows with every change of it: an event, progress, its state, its name."""
+    """A stored run at one moment. `version` grows with every change of it: an event, progress, its state, its name.
+
+    `sweep`: the id of the one that queued it. `environment`: where it was started, None before. `parent`: the fingerprint of the run it starts from.
+    """
 
     id: str
     spec: RunSpec
@@ -73,6 +93,9 @@ class Run(NamedTuple):
     message: str | None
     fingerprint: str
     group: str
+    sweep: str | None = None
+    environment: Environment | None = None
+    parent: str | None = None
 
     @property
     def title(self) -> str:
@@ -114,9 +137,10 @@ def run_of(row: Row[Any]) -> Run:
             cancel_requested=row.cancel_requested, version=row.version,
             progress=Progress(*json.loads(row.progress)) if row.progress else None,
             summary=Summary(*json.loads(row.summary)) if row.summary else None,
-            message=row.message, fingerprint=row.fingerprint, group=row.family,
+            message=row.message, fingerprint=row.fingerprint, group=row.family, sweep=row.sweep, parent=row.parent,
+            environment=None if row.code is None else Environment(row.code, row.torch or "?", row.device or "?"),
         )  # fmt: skip
-    except (SpecError, ValidationError, ValueError, TypeError) as error:
+    except (SpecError, ValidationError, ValueError, TypeError, RecursionError) as error:
         raise StoreError(f"run {row.id}: its row can't be read ({shown(str(error))}).") from error
 
 
@@ -139,7 +163,11 @@ def spec_of(text: str) -> RunSpec:
 
 def facts_of(spec: RunSpec) -> dict[str, Any]:
     """The columns of a run that follow from its spec."""
-    return {"spec": spec.model_dump_json(), "title": spec.title, "fingerprint": spec.fingerprint, "family": spec.group}
+    return {
+        "spec": spec.model_dump_json(), "title": spec.title, "fingerprint": spec.fingerprint, "family": spec.group,
+        "model": spec.model, "dataset": spec.dataset, "protocol": spec.protocol, "criterion": spec.resolved().criterion,
+        "parent": spec.parent.fingerprint if spec.parent else None,
+    }  # fmt: skip
 
 
 def is_id(run_id: object) -> bool:

@@ -6,23 +6,25 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 from uuid import uuid4
 
-from sqlalchemy import Connection, case, delete, func, insert, or_, select, update
+from sqlalchemy import Connection, delete, func, insert, or_, select, update
 
 from ..events import Numbered, from_json
 from ..history import History
 from ..settings import settings
 from ..spec import RunSpec
 from ..wording import SpecError
-from . import bundles, queue
+from . import bundles, queue, sweeps
 from .attempts import Attempt
 from .database import PATIENCE, Database, make_private, private
 from .files import LOG, check, unpacked
+from .lease import OWED, WORK
 from .records import (
     ENDED,
     LONGEST_NAME,
     LONGEST_NOTES,
     STATES,
     AttemptRecord,
+    Environment,
     NoSuchRun,
     Run,
     State,
@@ -35,7 +37,8 @@ from .records import (
     readable,
     run_of,
 )  # fmt: skip
-from .tables import EVENTS, FILES, RUNS
+from .sweeps import Sweep
+from .tables import EVENTS, FILES, MEMBERS, RUNS
 from .upgrade import upgrade
 
 if TYPE_CHECKING:
@@ -84,11 +87,24 @@ class Store:
         with self.database.reading() as connection:
             return run_of(self._row(connection, run_id))
 
-    def runs(self, states: Collection[State] = (), search: str = "", limit: int = 500) -> list[Run]:
-        """Runs, newest first. `states`: only these; `search`: only those with this text in name, title or notes."""
+    def runs(
+        self, states: Collection[State] = (), search: str = "", limit: int | None = 500, *, model: str | None = None, dataset: str | None = None,
+        protocols: Collection[str] = (), sweep: str | None = None, group: str | None = None, parent: str | None = None,
+    ) -> list[Run]:  # fmt: skip
+        """Runs, newest first, at most `limit` (None: all). Each filter leaves only the runs that it names.
+
+        search: text in name, title or notes. sweep: id; group, parent: fingerprints.
+        """
         query = select(RUNS).order_by(RUNS.c.created.desc(), RUNS.c.position.desc()).limit(limit)
         if states:
             query = query.where(RUNS.c.state.in_([s for s in states if s in STATES]))
+        for column, value in ((RUNS.c.model, model), (RUNS.c.dataset, dataset), (RUNS.c.family, group), (RUNS.c.parent, parent)):
+            if value is not None:
+                query = query.where(column == value)
+        if protocols:
+            query = query.where(RUNS.c.protocol.in_(protocols))
+        if sweep is not None:
+            query = query.where(RUNS.c.id.in_(select(MEMBERS.c.run).where(MEMBERS.c.sweep == sweep)))
         if search:
             try:
                 checked_text("search", search, LONGEST_NOTES)
@@ -98,13 +114,30 @@ class Store:
         with self.database.reading() as connection:
             return readable(list(connection.execute(query).all()))
 
-    def find(self, fingerprint: str) -> Run | None:
-        """The run of that fingerprint that is furthest: finished, else running, else queued; never a failed or cancelled one."""
-        furthest = case({"finished": 0, "running": 1, "queued": 2}, value=RUNS.c.state, else_=3)
-        query = select(RUNS).where(RUNS.c.fingerprint == fingerprint, RUNS.c.state.in_(("finished", "running", "queued")))
+    def find(self, fingerprint: str, environment: Environment | None = None) -> Run | None:
+        """The run of that fingerprint that is furthest: finished, else running, else queued; never a failed or cancelled one.
+
+        environment: only one that was started there, or not yet at all.
+        """
         with self.database.reading() as connection:
-            found = readable(list(connection.execute(query.order_by(furthest, RUNS.c.position.desc()).limit(10)).all()))
-        return found[0] if found else None
+            return sweeps.find(connection, fingerprint, environment)
+
+    def sweeps(self, limit: int = 100) -> list[Sweep]:
+        """Sweeps that have any runs, newest first."""
+        return sweeps.sweeps(self, limit)
+
+    def sweep(self, sweep_id: str) -> Sweep:
+        """The sweep of that id. Raises NoSuchSweep for anything else, whatever it looks like."""
+        return sweeps.sweep(self, sweep_id)
+
+    def cancel_sweep(self, sweep_id: str) -> None:
+        """Cancel every run that the sweep has queued and that is not over, and those that would follow them."""
+        sweeps.cancel(self, sweep_id)
+
+    def is_busy(self) -> bool:
+        """Whether any run is queued, running, or owed by a sweep: then there must be a supervisor."""
+        with self.database.reading() as connection:
+            return any(connection.execute(work).first() for work in (WORK, OWED))
 
     def events(self, run_id: str, after: int = -1) -> list[Numbered]:
         """Events of the run with a number above `after`, in order."""

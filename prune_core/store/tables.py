@@ -19,6 +19,7 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    false,
 )  # fmt: skip
 
 
@@ -40,9 +41,18 @@ METADATA = MetaData(
                        "fk": "fk_%(table_name)s_%(column_0_name)s", "pk": "pk_%(table_name)s"}
 )  # fmt: skip
 
-SWEEPS = Table("sweeps", METADATA, Column("id", String(36), primary_key=True), Column("created", Utc, nullable=False), Column("name", Text))
+# `definition`: what was asked for, as JSON.
+SWEEPS = Table(
+    "sweeps", METADATA,
+    Column("id", String(36), primary_key=True),
+    Column("created", Utc, nullable=False),
+    Column("name", Text),
+    Column("definition", Text, nullable=False, server_default="{}"),
+    Column("cancelled", Boolean, nullable=False, server_default=false()),
+)  # fmt: skip
 
 # `position` orders runs as they came, which clocks don't. `next_event` is the number that the next event will have.
+# `sweep`: the one that queued it. From `model` to `parent`: what the spec says, to filter by. `code`, `torch`, `device`: where it was started.
 RUNS = Table(
     "runs", METADATA,
     Column("position", Integer, primary_key=True, autoincrement=True),
@@ -67,11 +77,47 @@ RUNS = Table(
     Column("summary", Text),
     Column("message", Text),
     Column("epoch_seconds", Float),
+    Column("model", String(64)),
+    Column("dataset", String(64)),
+    Column("protocol", String(64)),
+    Column("criterion", String(64)),
+    Column("parent", String(64)),
+    Column("code", Text),
+    Column("torch", Text),
+    Column("device", Text),
     UniqueConstraint("id"),
     Index("ix_runs_state", "state", "position"),
     Index("ix_runs_created", "created", "position"),
     Index("ix_runs_fingerprint", "fingerprint"),
     Index("ix_runs_family", "family"),
+    Index("ix_runs_model", "model", "dataset", "created", "position"),
+    Index("ix_runs_protocol", "protocol", "created", "position"),
+    Index("ix_runs_parent", "parent"),
+    Index("ix_runs_sweep", "sweep", "state"),
+    sqlite_autoincrement=True,
+)  # fmt: skip
+
+# Which runs belong to a sweep: those it queued, and those that were here before and answer one of its specs.
+MEMBERS = Table(
+    "members", METADATA,
+    Column("sweep", String(36), ForeignKey("sweeps.id", ondelete="CASCADE"), nullable=False),
+    Column("run", String(36), ForeignKey("runs.id", ondelete="CASCADE"), nullable=False),
+    PrimaryKeyConstraint("sweep", "run"),
+    Index("ix_members_run", "run"),
+)  # fmt: skip
+
+# Runs that a sweep still owes: `twin` of `parent`. waiting for the parent -> due, its parent has finished -> done | dropped, and `why`.
+FOLLOW_UPS = Table(
+    "follow_ups", METADATA,
+    Column("position", Integer, primary_key=True, autoincrement=True),
+    Column("sweep", String(36), ForeignKey("sweeps.id", ondelete="CASCADE"), nullable=False),
+    Column("parent", String(36), ForeignKey("runs.id", ondelete="CASCADE"), nullable=False),
+    Column("twin", String(32), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("why", Text),
+    UniqueConstraint("sweep", "parent", "twin"),
+    Index("ix_follow_ups_state", "state", "position"),
+    Index("ix_follow_ups_parent", "parent"),
     sqlite_autoincrement=True,
 )  # fmt: skip
 

@@ -6,7 +6,7 @@ from sqlalchemy import Connection, inspect, text
 
 from .records import StoreError
 
-HEAD = "0001"
+HEAD = "0002"
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 

@@ -34,7 +34,7 @@ def test_a_newer_store_is_refused_in_words_and_left_alone(tmp_path):
     run = Store.open(tmp_path).submit(RunSpec())
     with sqlite3.connect(tmp_path / "espalier.db") as database:
         database.execute("UPDATE alembic_version SET version_num = '9999'")
-    with pytest.raises(StoreError, match=r"made by a newer Espalier: its schema is 9999, this version knows up to 0001\. Update"):
+    with pytest.raises(StoreError, match=r"made by a newer Espalier: its schema is 9999, this version knows up to 0002\. Update"):
         Store.open(tmp_path)
     with sqlite3.connect(tmp_path / "espalier.db") as database:
         assert database.execute("SELECT id, state FROM runs WHERE state = 'queued'").fetchall() == [(run.id, "queued")]
