@@ -36,6 +36,10 @@ def per_class(right: Tensor, labels: Tensor, classes: int) -> tuple[float | None
 
 
 def at_chance(quality: Quality, classes: int) -> bool:
-    """Whether an accuracy is within three standard errors of guessing (or below)."""
+    """Whether an accuracy is within three standard errors of guessing (or below), or comes from one class alone.
+
+    A network that names one class for every image is right as often as that class is frequent, which can be above guessing.
+    """
     chance = 1 / classes
-    return quality.accuracy <= chance + 3 * (chance * (1 - chance) / quality.n) ** 0.5
+    guessed = quality.accuracy <= chance + 3 * (chance * (1 - chance) / quality.n) ** 0.5
+    return guessed or (classes > 1 and bool(quality.per_class) and sum(bool(share) for share in quality.per_class) <= 1)
