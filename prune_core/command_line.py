@@ -20,6 +20,7 @@ from .settings import settings
 from .spec import LONGEST_JSON, RunSpec
 from .steps import percent
 from .store import Run, Store
+from .store.bundles import KINDS
 from .wording import Problem, SpecError, shown
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -173,9 +174,12 @@ def show(run: str, as_json: bool) -> None:
 @commands.command("export")
 @click.argument("runs", nargs=-1, required=True)
 @click.option("--to", "target", type=click.Path(dir_okay=False, path_type=Path), default=Path("espalier-runs.zip"), show_default=True)
-def export(runs: Sequence[str], target: Path) -> None:
+@click.option(
+    "--without", multiple=True, type=click.Choice(("masks", "scores", "weights")), help="Leave files of this kind out (repeat for more)."
+)
+def export(runs: Sequence[str], target: Path, without: Sequence[str]) -> None:
     """Write finished runs, with events and files, into one zip."""
-    Store.open().export_runs(runs, target)
+    Store.open().export_runs(runs, target, [kind for kind in KINDS if kind not in without])
     click.echo(target)
 
 

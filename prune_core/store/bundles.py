@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from .store import Store
 
 FORMAT = 1
+KINDS = ("masks", "scores", "weights", "file")
 MANIFEST = "bundle.json"
 EXAMPLES = Path(__file__).parents[2] / "assets" / "examples"
 LARGEST_MANIFEST, LARGEST_MEMBER, LARGEST_BUNDLE = 8 << 20, 1 << 30, 4 << 30
@@ -82,8 +83,8 @@ class Line(Piece):
     event: Event
 
 
-def export_runs(store: "Store", run_ids: Collection[str], target: Path) -> None:
-    """Write the runs, with their events and files but without checkpoints, logs and paths, as one zip."""
+def export_runs(store: "Store", run_ids: Collection[str], target: Path, kinds: Collection[str] = KINDS) -> None:
+    """Write the runs, with their events and files of these kinds but without checkpoints, logs and paths, as one zip."""
     runs = [store.run(run_id) for run_id in dict.fromkeys(run_ids)]
     if not runs:
         raise StoreError("run: name at least one to export.")
@@ -93,7 +94,7 @@ def export_runs(store: "Store", run_ids: Collection[str], target: Path) -> None:
     part = target.with_name(f".{target.name}.{uuid4().hex[:8]}.part")
     try:
         with zipfile.ZipFile(part, "x", zipfile.ZIP_DEFLATED) as archive:
-            pieces = tuple(export_run(store, run, archive) for run in runs)
+            pieces = tuple(export_run(store, run, archive, kinds) for run in runs)
             archive.writestr(MANIFEST, Bundle(format=FORMAT, runs=pieces).model_dump_json(indent=1))
         part.replace(target)
     except OSError as error:
@@ -103,12 +104,12 @@ def export_runs(store: "Store", run_ids: Collection[str], target: Path) -> None:
             part.unlink(missing_ok=True)
 
 
-def export_run(store: "Store", run: Run, archive: zipfile.ZipFile) -> RunPiece:
+def export_run(store: "Store", run: Run, archive: zipfile.ZipFile, kinds: Collection[str]) -> RunPiece:
     query = select(EVENTS.c.number, EVENTS.c.time, EVENTS.c.data).where(EVENTS.c.run == run.id).order_by(EVENTS.c.number)
     with store.database.reading() as connection:
         rows = connection.execute(query).all()
     lines = "".join(f'{{"number":{number},"time":"{time.isoformat()}","event":{data}}}\n' for number, time, data in rows).encode()
-    listed = [file for file in store.files(run.id) if file.kind != "checkpoint"]
+    listed = [file for file in store.files(run.id) if file.kind in kinds]
     piece = RunPiece(
         id=run.id, spec=run.spec.model_dump(mode="json"), name=run.name, notes=run.notes,
         created=run.created, started=run.started, ended=run.ended,

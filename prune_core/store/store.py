@@ -239,9 +239,9 @@ class Store:
         """The worker's side of one try at a run: all its writes are fenced."""
         return Attempt(self, self.run(run_id).id, number)
 
-    def export_runs(self, run_ids: Collection[str], target: Path) -> None:
-        """Write runs that are over into one zip. Raises StoreError for others."""
-        bundles.export_runs(self, run_ids, target)
+    def export_runs(self, run_ids: Collection[str], target: Path, kinds: Collection[str] = bundles.KINDS) -> None:
+        """Write runs that are over into one zip, with their files of these kinds. Raises StoreError for others."""
+        bundles.export_runs(self, run_ids, target, kinds)
 
     def import_runs(self, source: Path) -> list[Run]:
         """Take in the runs of a zip made by `export_runs`, with their ids; one that is already here is left alone.

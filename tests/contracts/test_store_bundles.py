@@ -79,6 +79,13 @@ def test_several_runs_travel_together(store, other, run, tmp_path):
     }
 
 
+def test_files_of_a_kind_can_be_left_out(store, other, run, tmp_path):
+    store.export_runs([run.id], tmp_path / "light.zip", kinds=("masks",))
+    other.import_runs(tmp_path / "light.zip")
+    assert other.events(run.id) == store.events(run.id)
+    assert other.files(run.id) == []
+
+
 def test_what_is_not_over_stays_at_home(store, tmp_path):
     queued = store.submit(RunSpec(), name="waiting")
     with pytest.raises(StoreError, match="'waiting' is queued"):
