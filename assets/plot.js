@@ -26,7 +26,27 @@ function picture(Plotly, plot, paper, format) {
   return Plotly.toImage({ data: plot.data, layout }, { format, width, height, scale: format === "png" ? 3 : 1 });
 }
 
-export default function ({ data, parentElement }) {
+// On a phone, labels named "wide" have no room, those named "narrow:A" say only A, and a figure may ask for other margins and ticks.
+function narrow(layout) {
+  layout.annotations = (layout.annotations ?? []).filter((a) => a.name !== "wide")
+    .map((a) => (a.name?.startsWith("narrow:") ? { ...a, text: a.name.slice(7) } : a));
+  for (const part of Object.keys(layout.meta?.narrow ?? {})) layout[part] = { ...layout[part], ...layout.meta.narrow[part] };
+}
+
+// Points that carry an id lead somewhere: by a click, on a touch screen by a second tap, since the first shows what is there.
+function opens(plot, touch, report) {
+  for (const name of ["plotly_click", "plotly_hover", "plotly_unhover"]) plot.removeAllListeners(name);
+  let tapped;
+  plot.on("plotly_click", ({ points }) => {
+    const id = points.find((p) => p.id)?.id;
+    if (id && (!touch || tapped === id)) report(id);
+    tapped = id;
+  });
+  plot.on("plotly_hover", ({ points }) => plot.classList.toggle("opens", points.some((p) => p.id)));
+  plot.on("plotly_unhover", () => plot.classList.remove("opens"));
+}
+
+export default function ({ data, parentElement, setTriggerValue }) {
   const holder = parentElement.querySelector(".espalier-plot");
   holder.setAttribute("aria-label", data.label);
   holder.style.minHeight = data.height + "px";
@@ -38,11 +58,11 @@ export default function ({ data, parentElement }) {
     const touch = matchMedia("(max-width: 640px), (pointer: coarse)").matches;
     const layout = { ...figure.layout, uirevision: data.revision, autosize: true };
     if (touch) layout.dragmode = false;
-    // Labels named "wide" need more room than a phone has.
-    if (parentElement.clientWidth < 480) layout.annotations = (layout.annotations ?? []).filter((a) => a.name !== "wide");
+    if (parentElement.clientWidth < 480) narrow(layout);
     const paper = getComputedStyle(parentElement).getPropertyValue("--st-background-color");
     pictures().set(data.key, (format) => picture(Plotly, plot, paper, format));
-    return Plotly.react(plot, figure.data, layout, { responsive: true, displayModeBar: false, displaylogo: false, scrollZoom: false });
+    return Plotly.react(plot, figure.data, layout, { responsive: true, displayModeBar: false, displaylogo: false, scrollZoom: false })
+      .then(() => opens(plot, touch, (id) => setTriggerValue("opened", id)));
   }).catch((error) => { holder.textContent = "The figure could not be drawn. " + error.message; });
   return () => { gone = true; pictures().delete(data.key); };
 }

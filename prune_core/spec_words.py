@@ -17,7 +17,7 @@ WORDS = {
     "optimizer": "optimiser", "normalize": "normalise",
 }  # fmt: skip
 TITLES = {
-    "model": "Network", "dataset": "Data", "criterion": "Criterion", "protocol": "When it prunes", "sparsity": "Removed",
+    "model": "Network", "dataset": "Data", "criterion": "Criterion", "protocol": "Way of pruning", "sparsity": "Amount removed",
     "granularity": "What is removed", "keep_weights": "Weights kept on file", "parent": "Starts from",
 }  # fmt: skip
 ENTRIES: Mapping[str, Mapping[str, Entry]] = {
@@ -105,12 +105,13 @@ def differing(specs: Sequence[RunSpec]) -> list[Differing]:
     tables = [{s.field: s for s in settings_of(spec)} for spec in specs]
     titles = {s.field: s.title for table in tables for s in table.values()}
     found = []
-    for field, title in titles.items():
+    for field in sorted(titles, key=lambda name: ORDER.index(name) if name in ORDER else len(ORDER)):
         present = [table[field] for table in tables if field in table]
         several = len({s.value for s in present}) > 1
         partly = len(present) < len(tables) and field not in IMPLIED and (not field.partition(".")[2] or not all(s.usual for s in present))
         if several or partly:
-            found.append(Differing(field, title, tuple(table[field].value if field in table else ABSENT for table in tables)))
+            values = tuple(table[field].value if field in table else ABSENT for table in tables)
+            found.append(Differing(field, titles[field], tuple(s.protocol_entry.short for s in specs) if field == "protocol" else values))
     return found
 
 
