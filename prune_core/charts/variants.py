@@ -1,0 +1,73 @@
+"""What tells runs apart, in a few words for a label: "Largest first, five times"."""
+
+from collections.abc import Sequence
+
+from ..spec import RunSpec
+from ..spec_words import ABSENT, Differing, differing
+from . import words
+from .curves import plain
+
+TARGETS = {"smallest": "lowest scores first", "largest": "highest scores first", "random": "by lot"}
+BY_SIZE = {"smallest": "smallest first", "largest": "largest first", "random": "by lot"}
+TARGET, ROUNDS = "protocol_options.target", "protocol_options.rounds"
+FIRST = ("criterion", TARGET, ROUNDS)
+LATE = ("seed",)
+MOST = 3
+
+
+def labels(specs: Sequence[RunSpec]) -> list[str]:
+    """For each spec the choices that not all of them share, most telling first; what is alike all the same is numbered."""
+    settings = sorted(differing(specs), key=lambda s: (FIRST.index(s.field) if s.field in FIRST else len(FIRST), s.field in LATE))
+    said = [[phrase(setting, spec, i) for setting in settings] for i, spec in enumerate(specs)]
+    found = [shortened([text for text in each if text]) for each in said]
+    return [text if text and found.count(text) == 1 else numbered(text, found, i) for i, text in enumerate(found)]
+
+
+def manner(spec: RunSpec) -> str:
+    """Who goes and how often, which a run's title leaves out: "largest first, five times"; empty for a run that says neither."""
+    return ", ".join(filter(None, (target(spec), rounds(spec))))
+
+
+def target(spec: RunSpec) -> str:
+    by = BY_SIZE if spec.criterion in ("magnitude", "l2_norm") else TARGETS
+    return by.get(getattr(spec.protocol_options, "target", ""), "")
+
+
+def rounds(spec: RunSpec) -> str:
+    n = getattr(spec.protocol_options, "rounds", None)
+    return "" if n is None else "at once" if n == 1 else f"{words.counted(n)} times"
+
+
+def phrase(setting: Differing, spec: RunSpec, i: int) -> str:
+    if setting.field == TARGET:
+        return target(spec)
+    if setting.field == ROUNDS:
+        return rounds(spec)
+    value = setting.values[i]
+    if value == ABSENT:
+        return ""
+    return value if setting.field in ("criterion", "model", "dataset", "protocol") else f"{setting.title.lower()} {value}"
+
+
+def shortened(phrases: Sequence[str]) -> str:
+    return words.capital(", ".join(phrases[:MOST])) + (" …" if len(phrases) > MOST else "")
+
+
+def numbered(text: str, found: Sequence[str], i: int) -> str:
+    place = found[: i + 1].count(text)
+    return f"{text}, run {place}" if text else f"Run {place}"
+
+
+def wrapped(label: str, longest: int = 15) -> str:
+    """A label in lines that fit beside the plot, as Plotly takes it."""
+    lines = [""]
+    for word in label.split():
+        if lines[-1] and len(lines[-1]) + 1 + len(word) > longest:
+            lines.append(word)
+        else:
+            lines[-1] = f"{lines[-1]} {word}".strip()
+    return "<br>".join(plain(line) for line in lines[:3]) + (" …" if len(lines) > 3 else "")
+
+
+def quoted(label: str) -> str:
+    return f"\N{LEFT DOUBLE QUOTATION MARK}{label}\N{RIGHT DOUBLE QUOTATION MARK}"
