@@ -160,7 +160,7 @@ ids = [run.id for run in here.runs]
 lead = " · ".join([f"{words.capital(words.counted(len(ids)))} runs", *shared([run.title for run in here.runs])])
 style.head("How do these runs differ?", lead if len(ids) > 1 else "Two to twelve runs beside each other.")
 for remark in here.remarks:
-    st.info(plain(remark), icon=":material/info:")
+    st.html(f'<p class="espalier-note">{markup.text(remark)}</p>')
 if len(ids) < 2:
     alone = "One run alone differs from nothing. Select two or more in the list, then Compare."
     empty(
