@@ -1,6 +1,5 @@
 """Carries a plan out, step by step, and says what happens."""
 
-import json
 import platform
 import time
 from collections.abc import Callable, Iterator
@@ -23,7 +22,6 @@ from ..events import (
     Measured,
     Numbered,
     Progress,
-    Pruned,
     Quality,
     Scored,
     Started,
@@ -33,21 +31,21 @@ from ..events import (
 from ..parents import NoParent, Parents, mask_checksum, nobody
 from ..planning import plan
 from ..spec import RunSpec
-from ..steps import Evaluate, Granularity, Inherit, Initialise, Measure, Prune, Score, Step, Train, percent
+from ..steps import Evaluate, Inherit, Initialise, Measure, Prune, Score, Step, Train, percent
 from ..streams import seed_of
 from ..version import __version__
 from . import checkpoint
-from .checkpoint import Position, array, load_weights, packed_masks
+from .checkpoint import Position, array, packed_masks
 from .dataset import FIXED_TRAIN, Data, open_data
 from .errors import RunError
 from .evaluation import at_chance, evaluate
 from .files import NOWHERE, Files
-from .inheriting import expanded, masks_for
-from .masks import cut, generator, ranking
+from .masks import generator
 from .measurements import MEASUREMENTS
 from .network import Network, first_layer_form
 from .optimiser import OPTIMISERS, Optimiser
 from .paths import effective
+from .pruning import inherit, prune
 from .scoring import alive, histograms, score
 from .survey import mean_image, survey
 from .training import Clock, Sums, learning_rate, train
@@ -210,63 +208,6 @@ class Execution:
         self.files.save(name, tensors, {"classes": str(list(step.options.get("classes", ())))})
         yield Scored(**common, sparsities=step.sparsities, kept=looking.kept, file=name)
 
-    def prune(self, step: Prune) -> Iterator[Event]:
-        assert self.scores is not None
-        assert self.criterion is not None
-        network, seed = self.network, self.spec.seed
-        self.tell("Pruning")
-        before, train_before = self.quality("validation"), self.quality("train")
-        living = alive(self.criterion, network, self.scores)
-        ranked = ranking(self.scores, living, seed, step.target, step.round)
-        try:
-            made = cut(step, ranked)
-        except ValueError as error:
-            raise RunError(str(error)) from error
-        if self.spec.keep_weights == "each":
-            self.files.save(f"weights-{self.number:04d}.safetensors", self.state(), {})
-        masks = {
-            name: torch.from_numpy(made.kept[place].reshape(self.scores[name].shape).copy())
-            for name, place in zip(self.scores, ranked.slices, strict=True)
-        }
-        network.apply_masks(expanded(network, masks) if step.granularity == "channel" else masks, self.optimiser)
-        self.scores = None
-        yield Pruned(
-            round=step.round, sparsity=step.sparsity, kept=int(made.kept.sum()), units=ranked.scores.size,
-            threshold=made.threshold, ties=made.ties, before=before, train_before=train_before, **self.after_pruning(step.granularity),
-        )  # fmt: skip
-
-    def inherit(self, step: Inherit) -> Iterator[Event]:
-        assert self.spec.parent is not None
-        self.tell("Taking over from the finished run")
-        network, inherited = self.network, self.parents(self.spec.parent)
-        if step.what == "weights":
-            load_weights(network, {name: torch.from_numpy(weights.copy()) for name, weights in inherited.weights.items()})
-        before, train_before = self.quality("validation"), self.quality("train")
-        masks = masks_for(step, self.spec, inherited, network)
-        if not masks:
-            return
-        network.apply_masks(masks, self.optimiser)
-        layers = network.kept(step.granularity)
-        kept, units = sum(layer.kept for layer in layers), sum(layer.units for layer in layers)
-        yield Pruned(
-            round=1, sparsity=1 - kept / units, kept=kept, units=units, threshold=None, ties=0, before=before, train_before=train_before,
-            **self.after_pruning(step.granularity),
-        )  # fmt: skip
-
-    def after_pruning(self, granularity: Granularity) -> dict[str, Any]:
-        """Save the masks; how the network stands under them, as the fields of a Pruned event."""
-        network, file = self.network, f"masks-{self.number:04d}.safetensors"
-        packed, shapes = packed_masks(network.masks)
-        self.files.save(file, packed, {"shapes": json.dumps(shapes)})
-        weights = network.kept_layers()
-        return {
-            "epoch": self.clock.epoch, "granularity": granularity, "layers": network.kept(granularity),
-            "weights_kept": sum(w.kept for w in weights), "weights": sum(w.units for w in weights),
-            "collapsed": tuple(w.name for w in weights if w.kept == 0),
-            "after": self.quality("validation"), "train_after": self.quality("train"), "first_layer": network.first_layer(),
-            "effective": sum(effective(network).values()), "masks_sha256": mask_checksum(packed, shapes), "file": file,
-        }  # fmt: skip
-
     def train(self, step: Train) -> Iterator[Event]:
         if self.clock.iteration == 0:
             yield Evaluated(epoch=0.0, part="validation", quality=self.quality("validation"))
@@ -391,6 +332,6 @@ class Execution:
 
 
 HANDLERS: dict[type, Callable[[Execution, Any], Iterator[Event]]] = {
-    Initialise: Execution.initialise, Inherit: Execution.inherit, Score: Execution.score, Prune: Execution.prune, Train: Execution.train,
+    Initialise: Execution.initialise, Inherit: inherit, Score: Execution.score, Prune: prune, Train: Execution.train,
     Evaluate: Execution.evaluate, Measure: Execution.measure,
 }  # fmt: skip

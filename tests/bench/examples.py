@@ -1,0 +1,121 @@
+"""The examples that ship with Espalier, made from real runs: every page of a new store has something true to show.
+
+    ESPALIER_HOME=/some/folder python -m tests.bench.examples            # about 20 minutes on two cores; needs MNIST and Fashion-MNIST
+    ESPALIER_HOME=/some/folder python -m tests.bench.examples --only widths
+
+Finished runs in the store of ESPALIER_HOME are not run again. Writes assets/examples/*.zip.
+"""
+
+import argparse
+from collections.abc import Callable, Iterator
+from itertools import product
+from typing import Any, NamedTuple
+
+from prune_core import RunSpec
+from prune_core.store import Store
+from prune_core.store.bundles import EXAMPLES, KINDS
+from prune_core.twins import twins
+
+from .stored import finished
+
+LARGEST = 8_000_000  # bytes of all examples together
+LIGHT = ("masks",)
+SEEDS = range(3)
+
+
+def mnist(**fields: Any) -> RunSpec:
+    return RunSpec(dataset="mnist", **fields)
+
+
+def scores(**fields: Any) -> RunSpec:
+    return RunSpec(protocol="score", criterion=None, **fields)
+
+
+def snip() -> Iterator[RunSpec]:
+    yield mnist(criterion="snip", sparsity=0.95, epochs=20)
+
+
+def in_steps() -> Iterator[RunSpec]:
+    yield mnist(criterion="magnitude", protocol="iterative", sparsity=0.97, epochs=20)
+
+
+def sweep() -> Iterator[RunSpec]:
+    for criterion, sparsity, seed in product(("snip", "magnitude", "random"), (0.8, 0.9, 0.95, 0.98, 0.99), SEEDS):
+        yield mnist(criterion=criterion, sparsity=sparsity, epochs=10, seed=seed)
+    for seed in SEEDS:
+        yield mnist(protocol="dense", criterion=None, epochs=10, seed=seed)
+
+
+def widths() -> Iterator[RunSpec]:
+    for seed in SEEDS:
+        yield RunSpec(
+            model="small_conv", dataset="fashion_mnist", criterion="l2_norm", protocol="iterative", sparsity=0.6, epochs=4, seed=seed,
+            protocol_options={"rounds": 4},
+        )  # fmt: skip
+
+
+def pruned() -> Iterator[RunSpec]:
+    for seed in range(5):
+        yield mnist(criterion="magnitude", protocol="iterative", sparsity=0.95, epochs=10, seed=seed)
+
+
+def instability() -> Iterator[RunSpec]:
+    for rounds, target, seed in product((1, 2, 4, 8), ("smallest", "random"), SEEDS):
+        yield RunSpec(
+            dataset="fashion_mnist", criterion="magnitude", protocol="iterative", sparsity=0.95, epochs=8, seed=seed,
+            protocol_options={"rounds": rounds, "target": target},
+        )  # fmt: skip
+
+
+class Example(NamedTuple):
+    """A bundle. `kinds`: the files that travel with it; `twins`: those of each run that come along."""
+
+    name: str
+    specs: Callable[[], Iterator[RunSpec]]
+    kinds: tuple[str, ...] = KINDS
+    twins: tuple[str, ...] = ()
+
+
+EXAMPLES_MADE = (
+    Example("snip-95-mnist", snip),
+    Example("magnitude-in-steps-97-mnist", in_steps),
+    Example("snip-scores-mnist", lambda: iter([scores(dataset="mnist")])),
+    Example("snip-scores-mnist-shuffled-labels", lambda: iter([scores(dataset="mnist", protocol_options={"labels": "shuffled"})])),
+    Example(
+        "snip-scores-mnist-batch-sizes",
+        lambda: iter([scores(dataset="mnist", protocol_options={"classes": "all", "batch_sizes": (1, 10, 100, 1_000, 10_000)})]),
+    ),
+    Example("snip-scores-fashion-mnist", lambda: iter([scores(dataset="fashion_mnist")])),
+    Example("sweep-mnist", sweep, LIGHT),
+    Example("widths-fashion-mnist", widths, LIGHT),
+    Example("pruned-and-scratch-mnist", pruned, LIGHT, ("scratch_e", "equal_pipeline", "dense", "dense_longer")),
+    Example("instability-fashion-mnist", instability, LIGHT),
+)
+
+
+def made(example: Example, store: Store) -> list[str]:
+    """The ids of the example's runs, the twins behind the runs that they belong to."""
+    runs = finished(store, example.specs())
+    found = [twins(store.history(run.id)) for run in runs]
+    beside = finished(store, (family[name].spec for name in example.twins for family in found))
+    return [run.id for run in (*runs, *beside)]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--only", choices=[e.name for e in EXAMPLES_MADE])
+    only, store = parser.parse_args().only, Store.open()
+    written: set[str] = set()
+    for example in EXAMPLES_MADE:
+        if only in (None, example.name):
+            ids = [run for run in made(example, store) if run not in written]
+            written |= set(ids)
+            store.export_runs(ids, EXAMPLES / f"{example.name}.zip", example.kinds)
+    size = sum(path.stat().st_size for path in EXAMPLES.glob("*.zip"))
+    print(f"{size:,} bytes in all")
+    if size > LARGEST:
+        raise SystemExit(f"The examples must stay below {LARGEST:,} bytes.")
+
+
+if __name__ == "__main__":
+    main()
