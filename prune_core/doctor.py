@@ -12,6 +12,7 @@ from typing import NamedTuple
 import click
 
 from . import catalogue
+from .environment import gpus
 from .service import processes
 from .service.starting import at_work
 from .settings import cores, settings
@@ -62,7 +63,7 @@ def device() -> str:
 
     if torch.cuda.is_available():
         return ", ".join(torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count()))
-    return "CPU; no GPU that this torch can use" if processes.gpus() else "CPU"
+    return "CPU; no GPU that this torch can use" if gpus() else "CPU"
 
 
 def threads_in_words() -> str:

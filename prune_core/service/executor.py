@@ -14,6 +14,7 @@ from pathlib import Path
 from threading import Thread
 from typing import NamedTuple, Protocol
 
+from ..environment import gpus
 from ..store.queue import Running
 from . import processes
 from .worker import Job, work
@@ -90,7 +91,7 @@ class LocalExecutor:
 
     def freest_gpu(self) -> str | None:
         used = Counter(child.gpu for child in self.children.values())
-        return min(processes.gpus(), key=lambda name: used[name], default=None)
+        return min(gpus(), key=lambda name: used[name], default=None)
 
     def lost(self, running: Running) -> str | None:
         child = self.children.get((running.run_id, running.attempt))

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import psutil
 
+from ..environment import gpus
 from ..settings import cores, settings
 
 
@@ -51,15 +52,6 @@ def boot() -> str:
         return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     except OSError:
         return ""
-
-
-def gpus() -> tuple[str, ...]:
-    """The GPUs that runs may use, as CUDA_VISIBLE_DEVICES names them; found without torch, which would have to start CUDA for it."""
-    present = sorted(path.name.removeprefix("nvidia") for path in Path("/dev").glob("nvidia[0-9]*"))
-    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if visible is None or not present:
-        return tuple(present)
-    return tuple(name for name in visible.split(",") if name.strip() and name.strip() != "-1")
 
 
 def slots() -> int:

@@ -4,12 +4,16 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from ..environment import here
 from ..spec import RunSpec
-from ..store import Run, Store
+from ..store import Run, Store, Sweep, sweeps
 from ..store.lease import Lease, lease
+from ..store.sweeps import Asked
+from ..sweeps import asked_for, checked_follow, words_of
 from . import processes
 
 PATIENCE = 10.0
@@ -40,6 +44,26 @@ def submit(store: Store, spec: RunSpec, name: str | None = None, notes: str = ""
     run = store.submit(spec, name, notes)
     ensure_supervisor(store)
     return run
+
+
+def submit_sweep(
+    store: Store, specs: Sequence[RunSpec], name: str | None = None, follow: Iterable[str] = (), *, again: bool = False
+) -> Sweep:
+    """Queue a sweep, whole or not at all, and make sure that someone carries it out.
+
+    Runs that are here already, of the same code, torch and device, become part of it as they are, unless `again`; asked twice, it runs once.
+    follow: names of prune_core.twins, queued for every run that prunes as soon as it has finished (the dense ones at once).
+    Raises SpecError for no runs, too many, unknown names, or a name of more than 80 characters.
+    """
+    asked = asked_for(specs, follow)
+    definition = {
+        "models": sorted({spec.model for spec in specs}), "datasets": sorted({spec.dataset for spec in specs}),
+        "follow": checked_follow(follow), "again": again,
+    }  # fmt: skip
+    rows = [Asked(spec, None if again else here(spec.device), twins) for spec, twins in asked]
+    sweep_id = sweeps.create(store, rows, (name or "").strip() or words_of(specs), definition)
+    ensure_supervisor(store)
+    return store.sweep(sweep_id)
 
 
 def ensure_supervisor(store: Store) -> None:

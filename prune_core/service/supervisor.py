@@ -13,6 +13,7 @@ from ..store.lease import Lease, LeaseLost, give_back, lease, release_if_idle, r
 from ..store.queue import Running, claim, register, requeue, under_way
 from . import processes
 from .executor import Executor
+from .following import advance
 from .worker import CHECKPOINT_SECONDS, Job
 
 IDLE_SECONDS = 600.0
@@ -80,7 +81,7 @@ class Supervisor:
                 gone = held is not None and held.host == self.lease.host and not processes.alive(held.pid, held.born)
                 if (held is None or gone or time.monotonic() - since > TAKEOVER_SECONDS) and take(self.store, self.lease, held):
                     return True
-                if any(under_way(self.store)):
+                if self.store.is_busy():
                     self.active = time.monotonic()
             except StoreError as error:
                 log.warning("%s", error)
@@ -94,10 +95,11 @@ class Supervisor:
         if time.monotonic() - self.renewed > RENEW_SECONDS:
             renew(self.store, self.lease)
             self.renewed = time.monotonic()
+        owed = advance(self.store, self.lease)
         waiting, running = under_way(self.store)
         self.executor.tidy(running)
         self.asked = {key: at for key, at in self.asked.items() if key in {(r.run_id, r.attempt) for r in running}}
-        if waiting or running:
+        if waiting or running or owed:
             self.active = time.monotonic()
         busy = sum(not self.is_lost(r) for r in running)
         while waiting and busy < self.plan.slots and self.executor.ready() and self.start_next():

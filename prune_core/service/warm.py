@@ -12,7 +12,7 @@ from ..catalogue import function_of
 from ..engine.execute import execute
 from ..engine.network import Network
 from ..engine.optimiser import Sgd
-from .processes import gpus
+from ..environment import gpus
 from .worker import work
 
 

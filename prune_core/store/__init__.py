@@ -1,11 +1,23 @@
 """Runs, events and files, durable."""
 
 from .attempts import Attempt
-from .records import AttemptOver, AttemptRecord, Environment, NoSuchRun, Run, State, StoredFile, StoreError, Summary
+from .records import (
+    LONGEST_NAME,
+    AttemptOver,
+    AttemptRecord,
+    Environment,
+    NoSuchRun,
+    Run,
+    State,
+    StoredFile,
+    StoreError,
+    Summary,
+    Unreadable,
+)
 from .store import Store
 from .sweeps import NoSuchSweep, Sweep
 
 __all__ = [
-    "Attempt", "AttemptOver", "AttemptRecord", "Environment", "NoSuchRun", "NoSuchSweep", "Run", "State", "Store", "StoreError", "StoredFile",
-    "Summary", "Sweep",
+    "LONGEST_NAME", "Attempt", "AttemptOver", "AttemptRecord", "Environment", "NoSuchRun", "NoSuchSweep", "Run", "State", "Store", "StoreError", "StoredFile",
+    "Summary", "Sweep", "Unreadable",
 ]  # fmt: skip

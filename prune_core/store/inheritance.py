@@ -3,25 +3,35 @@
 import json
 from typing import TYPE_CHECKING
 
+from sqlalchemy import select
+
 from ..events import Finished, Pruned
 from ..history import History
 from ..parents import Inherited, NoParent, mask_checksum
 from ..spec import Parent
-from .records import Run, StoreError
+from .records import Run, StoreError, readable
+from .tables import RUNS
 
 if TYPE_CHECKING:
     from .store import Store
 
+CANDIDATES = 10
+
 
 def inherited(store: "Store", parent: Parent) -> Inherited:
-    """Masks at the event that `parent` names, and final weights if that event is the last. Raises NoParent in words."""
-    run = store.find(parent.fingerprint)
-    if run is None or run.state != "finished":
-        raise NoParent("parent: the run that this one starts from is not finished in this store. Run it first, or import it.")
-    try:
-        return taken(store, run, parent)
-    except StoreError as error:
-        raise NoParent(f"parent: '{run.title}' can't be read: {error}") from error
+    """Masks at the event that `parent` names, and final weights if that event is the last. Raises NoParent in words.
+
+    The same run may be here several times, from different devices or versions: the one whose masks are meant is found among them.
+    """
+    refused: NoParent | None = None
+    for run in store.finished(parent.fingerprint):
+        try:
+            return taken(store, run, parent)
+        except NoParent as error:
+            refused = refused or error
+        except StoreError as error:
+            refused = refused or NoParent(f"parent: '{run.title}' can't be read: {error}")
+    raise refused or NoParent("parent: the run that this one starts from is not finished in this store. Run it first, or import it.")
 
 
 def taken(store: "Store", run: Run, parent: Parent) -> Inherited:
@@ -36,5 +46,9 @@ def taken(store: "Store", run: Run, parent: Parent) -> Inherited:
         shapes = {name: tuple(shape) for name, shape in json.loads(store.metadata(run.id, prunings[-1].file)["shapes"]).items()}
     if mask_checksum(masks, shapes) != parent.mask_checksum:
         raise NoParent(f"parent: the masks of '{run.title}' are not those that this run was made for.")
-    weights = store.tensors(run.id, at.file) if isinstance(at, Finished) and at.file else {}
+    weights = {}
+    if isinstance(at, Finished):
+        if at.file not in {file.name for file in store.files(run.id)}:
+            raise NoParent(f"parent: the final weights of '{run.title}' are not here. Run it again, then train it longer.")
+        weights = store.tensors(run.id, at.file)
     return Inherited(run.spec, masks, shapes, weights)

@@ -26,6 +26,10 @@ class StoreError(Exception):
     """Something about the store is wrong or refused, in one line for a person."""
 
 
+class Unreadable(StoreError):  # noqa: N818
+    """Something that was stored is damaged: asking again will not help."""
+
+
 class NoSuchRun(StoreError):  # noqa: N818
     """There is no run of that id."""
 
@@ -129,7 +133,7 @@ class AttemptRecord(NamedTuple):
 
 
 def run_of(row: Row[Any]) -> Run:
-    """The run of a row of RUNS; StoreError if the row is damaged."""
+    """The run of a row of RUNS; Unreadable if the row is damaged."""
     try:
         return Run(
             id=row.id, spec=spec_of(row.spec), name=row.name, notes=row.notes, state=row.state, example=row.example,
@@ -141,7 +145,7 @@ def run_of(row: Row[Any]) -> Run:
             environment=None if row.code is None else Environment(row.code, row.torch or "?", row.device or "?"),
         )  # fmt: skip
     except (SpecError, ValidationError, ValueError, TypeError, RecursionError) as error:
-        raise StoreError(f"run {row.id}: its row can't be read ({shown(str(error))}).") from error
+        raise Unreadable(f"run {row.id}: its row can't be read ({shown(str(error))}).") from error
 
 
 def readable(rows: list[Row[Any]]) -> list[Run]:

@@ -1,7 +1,7 @@
 """The store: runs, their events and files, durable. Reading never changes a run and never waits for a writer."""
 
 import shutil
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 from uuid import uuid4
@@ -30,6 +30,7 @@ from .records import (
     State,
     StoredFile,
     StoreError,
+    Unreadable,
     checked_text,
     facts_of,
     is_id,
@@ -122,6 +123,20 @@ class Store:
         with self.database.reading() as connection:
             return sweeps.find(connection, fingerprint, environment)
 
+    def find_all(self, wanted: Mapping[str, Environment | None]) -> dict[str, Run]:
+        """The same for many: fingerprint -> environment in, fingerprint -> run out, in that order, for those that are here."""
+        return sweeps.found_here(self, wanted)
+
+    def finished(self, fingerprint: str) -> list[Run]:
+        """Every finished run of that fingerprint, newest first."""
+        query = select(RUNS).where(RUNS.c.fingerprint == fingerprint, RUNS.c.state == "finished").order_by(RUNS.c.position.desc())
+        with self.database.reading() as connection:
+            return readable(list(connection.execute(query.limit(50)).all()))
+
+    def children(self, parents: Collection[str]) -> list[Run]:
+        """Runs that start from runs of these fingerprints, newest first; none that failed or was cancelled."""
+        return sweeps.children(self, parents)
+
     def sweeps(self, limit: int = 100) -> list[Sweep]:
         """Sweeps that have any runs, newest first."""
         return sweeps.sweeps(self, limit)
@@ -149,7 +164,7 @@ class Store:
         try:
             return [Numbered(number, from_json(data)) for number, data in rows]
         except ValueError as error:
-            raise StoreError(f"run {run_id}: one of its events can't be read.") from error
+            raise Unreadable(f"run {run_id}: one of its events can't be read.") from error
 
     def history(self, run_id: str) -> History:
         """All events of the run so far, folded."""

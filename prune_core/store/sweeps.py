@@ -15,7 +15,7 @@ from sqlalchemy import Connection, case, func, insert, select, update
 from ..spec import RunSpec
 from ..wording import shown
 from .lease import Lease, renewed
-from .records import ENDED, LONGEST_NAME, STATES, Environment, Run, State, StoreError, checked_text, facts_of, is_id, now, run_of
+from .records import ENDED, LONGEST_NAME, STATES, Environment, Run, State, StoreError, checked_text, facts_of, is_id, now, readable, run_of
 from .tables import FOLLOW_UPS, MEMBERS, RUNS, SWEEPS
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ class Sweep(NamedTuple):
 
 
 class Asked(NamedTuple):
-    """One run that a sweep asks for. `environment`: where it would run; one that has run there already is taken instead, unless None.
+    """One run that a sweep asks for. `environment`: where it would run; one that has run there already is taken instead. None: run it again.
 
     `twins`: names of what is to follow it.
     """
@@ -76,12 +76,13 @@ class Asked(NamedTuple):
 
 
 class Due(NamedTuple):
-    """A follow-up whose parent has finished."""
+    """A follow-up whose parent has finished, and the definition of its sweep."""
 
     position: int
     sweep: str
     parent: str
     twin: str
+    definition: Mapping[str, Any]
 
 
 def create(store: "Store", asked: Sequence[Asked], name: str, definition: Mapping[str, Any]) -> str:
@@ -93,7 +94,7 @@ def create(store: "Store", asked: Sequence[Asked], name: str, definition: Mappin
         connection.execute(
             insert(SWEEPS).values(id=sweep_id, created=created, name=name, definition=json.dumps(definition), cancelled=False)
         )
-        before = here(connection, asked)
+        before = here(connection, {each.spec.fingerprint: each.environment for each in asked if each.environment is not None})
         members, new = dict[str, str](), list[dict[str, Any]]()
         for each in asked:
             fingerprint = each.spec.fingerprint
@@ -116,9 +117,8 @@ def row_of(spec: RunSpec, run_id: str, sweep_id: str, created: datetime) -> dict
     return facts_of(spec) | {"id": run_id, "notes": "", "state": "queued", "created": created, "sweep": sweep_id}
 
 
-def here(connection: Connection, asked: Sequence[Asked]) -> dict[str, str]:
+def here(connection: Connection, wanted: Mapping[str, Environment | None]) -> dict[str, str]:
     """Fingerprint -> id of the run that answers it, the furthest one."""
-    wanted = {each.spec.fingerprint: each.environment for each in asked if each.environment is not None}
     found: dict[str, str] = {}
     for chunk in chunks(list(wanted)):
         query = select(RUNS.c.id, RUNS.c.fingerprint, RUNS.c.code, RUNS.c.torch, RUNS.c.device)
@@ -126,6 +126,25 @@ def here(connection: Connection, asked: Sequence[Asked]) -> dict[str, str]:
         for row in connection.execute(query):
             if fits(row, wanted[row.fingerprint]):
                 found.setdefault(row.fingerprint, row.id)
+    return found
+
+
+def found_here(store: "Store", wanted: Mapping[str, Environment | None]) -> dict[str, Run]:
+    """The same with the runs themselves."""
+    with store.database.reading() as connection:
+        ids = list(here(connection, wanted).values())
+        rows = [row for chunk in chunks(ids) for row in connection.execute(select(RUNS).where(RUNS.c.id.in_(chunk))).all()]
+    runs = {run.fingerprint: run for run in readable(rows)}
+    return {fingerprint: runs[fingerprint] for fingerprint in wanted if fingerprint in runs}
+
+
+def children(store: "Store", parents: Collection[str]) -> list[Run]:
+    """Runs that start, or started, from those fingerprints, newest first; none that failed or was cancelled."""
+    found: list[Run] = []
+    with store.database.reading() as connection:
+        for chunk in chunks(list(parents)):
+            query = select(RUNS).where(RUNS.c.parent.in_(chunk), RUNS.c.state.in_(ALIVE)).order_by(RUNS.c.position.desc())
+            found += readable(list(connection.execute(query).all()))
     return found
 
 
@@ -163,9 +182,13 @@ def parent_ended(connection: Connection, run_id: str, state: str) -> None:
 
 def due(store: "Store", limit: int = 20) -> list[Due]:
     """Follow-ups that can be queued now, oldest first."""
-    query = select(*(FOLLOW_UPS.c[field] for field in Due._fields)).where(FOLLOW_UPS.c.state == "due").order_by(FOLLOW_UPS.c.position)
+    columns = FOLLOW_UPS.c
+    query = select(columns.position, columns.sweep, columns.parent, columns.twin, SWEEPS.c.definition).join(
+        SWEEPS, SWEEPS.c.id == columns.sweep
+    )
     with store.database.reading() as connection:
-        return [Due(*row) for row in connection.execute(query.limit(limit))]
+        rows = connection.execute(query.where(columns.state == "due").order_by(columns.position).limit(limit)).all()
+    return [Due(*row[:4], json.loads(row.definition)) for row in rows]
 
 
 def follow(store: "Store", lease: Lease, owed: Due, asked: Asked) -> None:
@@ -174,7 +197,14 @@ def follow(store: "Store", lease: Lease, owed: Due, asked: Asked) -> None:
         renewed(connection, lease)
         if not settled(connection, owed, "done", None):
             return
-        found = here(connection, [asked]).get(asked.spec.fingerprint)
+        fingerprint = asked.spec.fingerprint
+        found = here(connection, {fingerprint: asked.environment}).get(fingerprint) if asked.environment else None
+        among = (
+            select(RUNS.c.id)
+            .join(MEMBERS, MEMBERS.c.run == RUNS.c.id)
+            .where(MEMBERS.c.sweep == owed.sweep, RUNS.c.fingerprint == fingerprint)
+        )
+        found = found or connection.scalar(among.limit(1))
         run_id = found or str(uuid4())
         if found is None:
             connection.execute(insert(RUNS).values(**row_of(asked.spec, run_id, owed.sweep, now())))

@@ -14,12 +14,10 @@ ELSEWHERE = HERE._replace(torch="2.12")
 
 
 @pytest.fixture
-def store(tmp_path):
-    store = Store.open(tmp_path / "home")
-    for run in store.runs():
-        store.delete(run.id)
-    assert take(store, SUPERVISOR, lease(store))
-    return store
+def store(empty_store):
+    """A store whose supervisor is this test: nothing runs by itself."""
+    assert take(empty_store, SUPERVISOR, lease(empty_store))
+    return empty_store
 
 
 def started(spec: RunSpec, place: Environment = HERE) -> Started:
