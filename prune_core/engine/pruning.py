@@ -48,7 +48,7 @@ def prune(run: "Execution", step: Prune) -> Iterator[Event]:
 
 
 def inherit(run: "Execution", step: Inherit) -> Iterator[Event]:
-    """Take over masks, and weights where asked. Raises RunError where the parent isn't what the spec says, or has no weights left."""
+    """Take over masks, and weights where asked. Raises RunError where the parent isn't what the spec says."""
     assert run.spec.parent is not None
     run.tell("Taking over from the finished run")
     network, inherited = run.network, run.parents(run.spec.parent)
