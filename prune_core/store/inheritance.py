@@ -3,14 +3,11 @@
 import json
 from typing import TYPE_CHECKING
 
-from sqlalchemy import select
-
 from ..events import Finished, Pruned
 from ..history import History
 from ..parents import Inherited, NoParent, mask_checksum
 from ..spec import Parent
-from .records import Run, StoreError, readable
-from .tables import RUNS
+from .records import Run, StoreError
 
 if TYPE_CHECKING:
     from .store import Store
