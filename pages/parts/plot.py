@@ -22,18 +22,19 @@ PLOT = st.components.v2.component(
 )
 
 
-def plot(draw: Callable[[Theme], go.Figure], *, key: str, label: str, revision: str = "") -> None:
-    """Draw a figure.
+def plot(draw: Callable[[Theme], go.Figure], *, key: str, label: str, revision: str = "") -> str | None:
+    """Draw a figure. Returns the id of the point that was just clicked, where the figure gives its points `ids`: what it leads to.
 
     draw: theme -> figure. key: unique on the page and stable over reruns.
     label: what the figure is, for screen readers; keep changing numbers out of it.
     revision: zoom is kept while it stays the same (the run's id, say); the key if nothing is said.
     """
     light, dark = draw(LIGHT), draw(DARK)
-    PLOT(
-        key=key,
+    clicked = PLOT(
+        key=key, on_opened_change=lambda: None,
         data={
             "light": light.to_json(), "dark": dark.to_json(), "height": light.layout.height or 0,
             "label": label, "key": key, "revision": revision or key,
         },
     )  # fmt: skip
+    return clicked.opened if isinstance(clicked.opened, str) else None

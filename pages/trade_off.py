@@ -1,0 +1,119 @@
+"""Trade-off: test error against the weights that are left, criterion by criterion, with what seeds and papers say."""
+
+from typing import Literal
+
+import streamlit as st
+
+from pages.parts import figure, gathered, style
+from pages.parts.empty import empty
+from pages.parts.opening import follow
+from pages.parts.series import legend
+from pages.parts.stored import store
+from prune_core import catalogue
+from prune_core.catalogue.published import published
+from prune_core.charts import words
+from prune_core.charts.trade_off import TradeOff
+from prune_core.charts.trade_off_drawing import draw
+from prune_core.charts.trade_off_folding import trade_off
+from prune_core.charts.trade_off_frame import x_title
+from prune_core.store import overview
+
+ACROSS: dict[str, Literal["kept", "effective"]] = {"Weights kept": "kept", "Weights on a path": "effective"}
+UP: dict[str, Literal["error", "accuracy"]] = {"Test error": "error", "Test accuracy": "accuracy"}
+CONVENTIONS = (
+    "The same amount has three names: 95 % sparsity (removed) is 5 % of the weights kept is 20 times smaller. "
+    "Papers draw either direction; here the network gets smaller to the right. "
+    "On a path: weights that some way from input to output leads through; the others are kept and can do nothing."
+)
+MOST_SERIES = 8
+LISTED = 4
+
+
+def subject() -> overview.Subject | None:
+    """The network and data set to look at, of those that have finished runs."""
+    found = {
+        f"{catalogue.models[s.model].title} on {catalogue.datasets[s.dataset].title}": s for s in overview.subjects(store()) if known(s)
+    }
+    if not found:
+        return None
+    title = st.selectbox("Network and data", list(found), key="to_what", bind="query-params", filter_mode=None, width=240)
+    return found[title or next(iter(found))]
+
+
+def known(s: overview.Subject) -> bool:
+    return s.model in catalogue.models and s.dataset in catalogue.datasets
+
+
+def controls() -> TradeOff | None:
+    """The knobs in one row, and the numbers that they ask for."""
+    with st.container(horizontal=True, vertical_alignment="bottom", key="to-controls"):
+        chosen = subject()
+        if chosen is None:
+            return None
+        across = st.segmented_control(
+            "Across", list(ACROSS), default="Weights kept", key="to_across", bind="query-params", required=True, help=CONVENTIONS
+        )
+        up = st.segmented_control(
+            "Up", list(UP), default="Test error", key="to_up", bind="query-params", required=True,
+            help="On the test images, measured once on each final network. The error has a log axis: a step is a factor.",
+        )  # fmt: skip
+        printed = published(chosen.model, chosen.dataset)
+        if printed and not st.toggle("Published values", value=True, key="to_published", bind="query-params"):
+            printed = ()
+    return trade_off(gathered.groups(chosen.model, chosen.dataset), ACROSS[across or "Weights kept"], UP[up or "Test error"], printed)
+
+
+def picked(numbers: TradeOff) -> TradeOff:
+    """The series that the visitor wants to see: all of them unless some are picked, or there are too many to read."""
+    labels = [s.label for s in numbers.series]
+    if len(labels) < 2:
+        return numbers.only(())
+    chosen = st.pills("Only these series", labels, selection_mode="multi", key="to_only", bind="query-params", label_visibility="collapsed")
+    if not chosen and len(labels) > MOST_SERIES:
+        fullest = sorted(numbers.series, key=lambda s: -sum(len(p.dots) for p in s.points))[:MOST_SERIES]
+        return numbers.only(s.label for s in fullest)
+    return numbers.only(chosen or ())
+
+
+def note(numbers: TradeOff, every: TradeOff) -> str:
+    """How it was computed, and what a careful reader should know."""
+    lengths = {s.epochs for s in (*numbers.series, *numbers.dense)}
+    length = f", {next(iter(lengths)):,} epochs of training" if len(lengths) == 1 else ""
+    said = [
+        f"{numbers.network} on {numbers.data}{length}. Lines: means over seeds with 95 % t-intervals; with fewer than three seeds the dots alone."
+    ]
+    if numbers.unplaced:
+        said.append(
+            f"{words.capital(words.counted(numbers.unplaced))} runs do not say how many weights lie on a path, or none does: they are not drawn."
+        )
+    said += [f"{words.capital('; '.join(listed[:LISTED]))}{f'; {len(listed) - LISTED} more in the table' if len(listed) > LISTED else ''}."
+             for listed in (numbers.incomplete, numbers.mixed) if listed]  # fmt: skip
+    if len(numbers.series) < len(every.series) or len(numbers.dense) < len(every.dense):
+        drawn, there = (len(n.series) + len(n.dense) for n in (numbers, every))
+        said.append(f"{drawn} of {there} series are drawn.")
+    if numbers.published:
+        said.append("Rings: values that papers print, from networks trained longer.")
+    return " ".join(said)
+
+
+style.head(
+    "What does pruning cost?", "Test error against the weights that are left, fewer to the right. A line that stays level lost nothing."
+)
+for sheet in ("tables.css", "look.css"):
+    st.html(style.ASSETS / sheet)
+with st.container(key="to-view"):
+    every = controls()
+    if every is None or not every.series:
+        empty(
+            "No finished run has pruned a network yet. A run takes a minute, and its error will stand here.", "Prune a network", "prune.py"
+        )
+        st.stop()
+    numbers = picked(every)
+    opened = figure.show(
+        lambda theme: draw(numbers, theme),
+        key="trade-off", label=f"Test {numbers.up} over {x_title(numbers)}", sentence=numbers.sentence, table=numbers.table(),
+        name=f"espalier-trade-off-{numbers.network}-{numbers.data}".lower().replace(" ", "-"), note=note(numbers, every),
+        revision=f"{numbers.network}-{numbers.data}-{numbers.across}-{numbers.up}",
+    )  # fmt: skip
+    legend(numbers)
+follow(opened)
