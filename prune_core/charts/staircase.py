@@ -9,7 +9,7 @@ from .. import catalogue
 from ..counting import kept
 from ..planning import plan
 from ..spec import RunSpec
-from ..steps import Evaluate, Initialise, Prune, Score, Step, Train
+from ..steps import Evaluate, Inherit, Initialise, Prune, Score, Step, Train
 from . import words
 from .accuracy import epoch_ticks, spaced
 from .theme import SCISSORS, Theme, faded, figure
@@ -66,7 +66,7 @@ def staircase(spec: RunSpec, seconds: Sequence[float] | None = None) -> Staircas
     steps, entry = plan(spec), spec.model_entry
     if seconds is not None and len(seconds) != len(steps):
         raise ValueError(f"seconds: the plan has {len(steps)} steps, got {len(seconds)} numbers.")
-    channels = any(isinstance(s, Prune) and s.granularity == "channel" for s in steps)
+    channels = any(isinstance(s, Prune | Inherit) and s.granularity == "channel" for s in steps)
     units = entry.channels if channels else entry.weights
     corners, epoch = [(0.0, units)], 0.0
     for step in steps:
@@ -74,6 +74,9 @@ def staircase(spec: RunSpec, seconds: Sequence[float] | None = None) -> Staircas
             epoch = step.until
         elif isinstance(step, Prune):
             corners.append((epoch, kept(units, step.sparsity)))
+        elif isinstance(step, Inherit) and spec.criterion is not None:
+            left = kept(units, spec.sparsity)
+            corners.append((epoch, units - left if step.control == "inverted" else left))
     return Staircase(tuple(corners), units, epoch, "channels" if channels else "weights", tuple(lines(spec, steps, seconds)))
 
 
@@ -116,6 +119,8 @@ def phrased(spec: RunSpec, steps: Sequence[Step]) -> Iterable[tuple[tuple[int, i
                 text = f"score with {names}" + (f", {words.counted(scored)} times" if scored > 1 else "")
             case Train():
                 text = f"train {'what is left' if pruned else 'the full network'}, {epochs(step)}"
+            case Inherit():
+                text, pruned = step.words[:1].lower() + step.words[1:], True
             case Initialise():
                 text = "draw all weights" + (" again" if step.purpose == "reinitialise" else "")
             case Evaluate(part="test"):
