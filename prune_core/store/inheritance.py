@@ -12,8 +12,6 @@ from .records import Run, StoreError
 if TYPE_CHECKING:
     from .store import Store
 
-CANDIDATES = 10
-
 
 def inherited(store: "Store", parent: Parent) -> Inherited:
     """Masks at the event that `parent` names, and final weights if that event is the last. Raises NoParent in words.
