@@ -24,9 +24,15 @@ st.navigation(
             st.Page("prune.py", title="Prune", icon=":material/content_cut:"),
             st.Page("runs.py", title="Runs", icon=":material/table_rows:"),
             st.Page("run.py", title="Run", url_path="run", visibility="hidden"),
+            st.Page("compare.py", title="Compare", url_path="compare", visibility="hidden"),
         ],
         "Look": [
             st.Page("saliency.py", title="Saliency", icon=":material/grid_on:"),
+            st.Page("trade_off.py", title="Trade-off", icon=":material/show_chart:"),
+            st.Page("instability.py", title="Instability", icon=":material/ecg_heart:"),
+        ],
+        "About": [
+            st.Page("methods.py", title="Methods", icon=":material/menu_book:"),
         ],
     }
 ).run()
