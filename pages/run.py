@@ -52,8 +52,15 @@ def actions(run: Run) -> None:
     """What one can do with a run, in one row."""
     with st.container(horizontal=True, vertical_alignment="center", key="run-actions"):
         over = run.state not in ALIVE and "training" in run.spec.protocol_entry.uses
+        pruned = run.state == "finished" and "sparsity" in run.spec.protocol_entry.uses and run.parent is None
+        if pruned and st.button("Compare with training from scratch", type="primary", icon=":material/restart_alt:", key="run-scratch"):
+            st.switch_page("scratch.py", query_params={"run": run.id})
         if over and st.button(
-            "Run again", type="primary", icon=":material/replay:", help="Opens the form with these choices.", key="run-again"
+            "Run again",
+            type="secondary" if pruned else "primary",
+            icon=":material/replay:",
+            help="Opens the form with these choices.",
+            key="run-again",
         ):
             st.switch_page("prune.py", query_params=overrides(run.spec))
         with st.popover("Copy as command", icon=":material/terminal:", key="run-command"):
