@@ -8,6 +8,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 LONGEST = 60
+MOST = 20
 
 
 class Problem(NamedTuple):
@@ -63,9 +64,10 @@ def refuse(message: str) -> PydanticCustomError:
 
 
 def problems_of(error: ValidationError, fields: Iterable[str] = (), prefix: str = "") -> list[Problem]:
-    """pydantic's findings in our words. `fields` are the names that would have been accepted, for a misspelt one."""
-    found = [problem(e, tuple(fields), prefix) for e in error.errors(include_url=False)]
-    return list(dict.fromkeys(found))
+    """pydantic's findings in our words, the first twenty of them. `fields` are the names that would have been accepted, for a misspelt one."""
+    told = error.errors(include_url=False)
+    found = list(dict.fromkeys(problem(e, tuple(fields), prefix) for e in told[:MOST]))
+    return found if len(told) <= MOST else [*found, Problem("", f"and {len(told) - MOST:,} more problems.")]
 
 
 def problem(e: ErrorDetails, fields: tuple[str, ...], prefix: str) -> Problem:

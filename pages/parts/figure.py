@@ -26,20 +26,21 @@ FILES = st.components.v2.component(
     isolate_styles=False,
 )
 LONGEST_TABLE = 2000
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
+FORMULA = tuple("=+-@\t\n\N{FULLWIDTH EQUALS SIGN}\N{FULLWIDTH PLUS SIGN}\N{FULLWIDTH HYPHEN-MINUS}\N{FULLWIDTH COMMERCIAL AT}")
 
 
 def show(
     draw: Callable[[Theme], go.Figure], *, key: str, label: str, sentence: str, table: Table, name: str, note: str = "", revision: str = ""
-) -> None:
-    """A Plotly figure with everything beneath it.
+) -> str | None:
+    """A Plotly figure with everything beneath it. Returns the id of the point that was just clicked, as `plot` does.
 
     draw: theme -> figure. key: unique on the page. label: for screen readers ("Validation accuracy over epochs").
     sentence: the caption, plain text. table: column -> values, the same numbers as the picture. name: file name without ending.
     note: a smaller line (data, seeds, conventions). revision: zoom is kept while it stays the same, the run's id say.
     """
-    plot(draw, key=key, label=label, revision=revision)
+    opened = plot(draw, key=key, label=label, revision=revision)
     beneath(key=key, sentence=sentence, table=table, name=name, note=note)
+    return opened
 
 
 def beneath(*, key: str, sentence: str, table: Table, name: str, note: str = "", scale: tuple[str, str, str] | None = None) -> None:
@@ -105,7 +106,11 @@ def to_csv(table: Table) -> str:
 
 
 def harmless(value: Any) -> Any:
-    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
+    """Text that begins like a formula gets a quote in front; a carriage return would begin a row of its own, and is a line break."""
+    if not isinstance(value, str):
+        return value
+    lines = value.replace("\r\n", "\n").replace("\r", "\n")
+    return f"'{lines}" if lines.lstrip(" ").startswith(FORMULA) else lines
 
 
 def text(words: str) -> str:
