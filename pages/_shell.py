@@ -30,6 +30,7 @@ st.navigation(
             st.Page("saliency.py", title="Saliency", icon=":material/grid_on:"),
             st.Page("trade_off.py", title="Trade-off", icon=":material/show_chart:"),
             st.Page("instability.py", title="Instability", icon=":material/ecg_heart:"),
+            st.Page("scratch.py", title="Scratch", icon=":material/restart_alt:"),
         ],
         "About": [
             st.Page("methods.py", title="Methods", icon=":material/menu_book:"),
