@@ -9,6 +9,7 @@ from typing import NamedTuple
 from uuid import uuid4
 
 from ..store import AttemptOver, Store, StoreError
+from ..store.files import tidy
 from ..store.lease import Lease, LeaseLost, give_back, lease, release_if_idle, renew, take
 from ..store.queue import Running, claim, register, requeue, under_way
 from . import processes
@@ -144,3 +145,5 @@ class Supervisor:
         except AttemptOver:
             return
         log.warning("Run %s: %s. It is %s now.", run_id, why, state)
+        if state != "queued":
+            tidy(self.store, run_id)

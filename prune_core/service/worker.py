@@ -58,6 +58,7 @@ def work(job: Job) -> None:
             carry_out(store, attempt, job, stopping, pulse)
         finally:
             pulse.end()
+        attempt.leave()
     except AttemptOver as over:
         log.info("%s", over)
     except StoreError:

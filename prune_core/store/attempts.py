@@ -9,7 +9,7 @@ from sqlalchemy import Connection, insert, select, update
 
 from ..events import ENDINGS, LARGEST, Cancelled, Epoch, Event, Failed, Finished, Numbered, Progress, Started, from_json, to_json
 from . import sweeps
-from .files import AttemptFiles
+from .files import AttemptFiles, tidy
 from .records import AttemptOver, Environment, NoSuchRun, StoreError, Summary, now
 from .tables import ATTEMPTS, EVENTS, RUNS
 
@@ -28,7 +28,12 @@ class Attempt:
         """Say which process this is, and clear away what earlier attempts left half written."""
         with self.writing() as connection:
             connection.execute(update(ATTEMPTS).where(self.mine).values(host=host, pid=pid, born=born, heartbeat=now()))
-        self.files.tidy()
+        tidy(self.store, self.run_id)
+
+    def leave(self) -> None:
+        """Clear away what was left half written, if the run is over: then nobody begins it again and does so."""
+        if self.store.run(self.run_id).state in ENDINGS:
+            tidy(self.store, self.run_id)
 
     def append(self, numbered: Numbered) -> None:
         """Store an event; it is on disk when this returns. An event that an earlier attempt has stored is skipped.
@@ -60,6 +65,13 @@ class Attempt:
         with self.writing() as connection:
             connection.execute(update(ATTEMPTS).where(self.mine).values(beat=ATTEMPTS.c.beat + 1, heartbeat=now()))
             return bool(connection.scalar(select(RUNS.c.cancel_requested).where(RUNS.c.id == self.run_id)))
+
+    def check(self) -> None:
+        """AttemptOver if the run is not this attempt's any more: asked before a file is written, which nobody would know of."""
+        mine = (RUNS.c.id == self.run_id) & (RUNS.c.state == "running") & (RUNS.c.attempt == self.number)
+        with self.store.database.reading() as connection:
+            if connection.execute(select(RUNS.c.id).where(mine)).first() is None:
+                raise AttemptOver(f"run {self.run_id}: attempt {self.number} is over.")
 
     @contextmanager
     def writing(self, changed: bool = False, further: bool = False) -> Iterator[Connection]:

@@ -45,6 +45,7 @@ class AttemptFiles:
 
     def save(self, name: str, tensors: Mapping[str, "np.ndarray"], metadata: Mapping[str, str]) -> None:
         """Write `name`, durable on return; the same name again replaces it."""
+        self.attempt.check()
         file = put(self.folder, name, packed(tensors, metadata))
         with self.attempt.writing() as connection:
             replaced = forget(connection, self.run_id, [name])
@@ -53,6 +54,7 @@ class AttemptFiles:
 
     def save_checkpoint(self, event: int, tensors: Mapping[str, "np.ndarray"], metadata: Mapping[str, str]) -> None:
         """Write where the run stands before its event number `event`. The last two are kept, older ones go."""
+        self.attempt.check()
         kept = self.stored_checkpoints()
         name = f"checkpoint-{1 + max((int(row.name[11:-12]) for row in kept), default=0):06d}.safetensors"
         file = put(self.folder, name, packed(tensors, {**metadata, "next_event": str(event)}))
@@ -72,8 +74,7 @@ class AttemptFiles:
                 log.warning("%s It is set aside, an older one is used.", error)
                 with self.attempt.writing() as connection:
                     forget(connection, self.run_id, [row.name])
-                if path.exists():
-                    path.replace(path.with_name(path.name + ".damaged"))
+                set_aside(path)
                 continue
             yield found
 
@@ -82,16 +83,36 @@ class AttemptFiles:
         with self.attempt.store.database.reading() as connection:
             return list(connection.execute(query).all())
 
-    def tidy(self) -> None:
-        """Remove what earlier attempts left half written."""
-        with self.attempt.store.database.reading() as connection:
-            known = set(connection.scalars(select(FILES.c.stored).where(FILES.c.run == self.run_id)))
-        if self.folder.is_dir():
-            self.unlink(p.name for p in self.folder.iterdir() if p.name not in known and re.search(r"\.(safetensors|part)$", p.name))
-
     def unlink(self, stored: Iterable[str]) -> None:
         for name in stored:
-            (self.folder / name).unlink(missing_ok=True)
+            remove(self.folder / name)
+
+
+def tidy(store: "Store", run_id: str) -> None:
+    """Remove what was left half written in the folder of a run that nobody writes to just now."""
+    with store.database.reading() as connection:
+        known = set(connection.scalars(select(FILES.c.stored).where(FILES.c.run == run_id)))
+    folder = store.folder(run_id)
+    for path in folder.iterdir() if folder.is_dir() else ():
+        if path.name not in known and re.search(r"\.(safetensors|part)$", path.name):
+            remove(path)
+
+
+def set_aside(path: Path) -> None:
+    try:
+        path.replace(path.with_name(path.name + ".damaged"))
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        log.warning("%s can't be set aside: %s.", path.name, error.strerror)
+
+
+def remove(path: Path) -> None:
+    """A file that nobody needs any more: where it can't be removed it stays, and that is no reason to stop."""
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        log.warning("%s can't be removed: %s.", path.name, error.strerror)
 
 
 def put(folder: Path, name: str, data: bytes) -> OnDisk:
@@ -110,7 +131,7 @@ def put(folder: Path, name: str, data: bytes) -> OnDisk:
         part.replace(folder / stored)
         sync(folder)
     except OSError as error:
-        part.unlink(missing_ok=True)
+        remove(part)
         raise StoreError(f"{name} can't be written: {error.strerror}.") from error
     return OnDisk(name, stored, len(data), digest)
 
