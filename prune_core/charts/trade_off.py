@@ -7,6 +7,7 @@ from typing import Literal, NamedTuple
 from ..catalogue.published import Published
 from ..statistics import FEWEST, MARGIN, paired, points
 from . import words
+from .names import epochs
 
 Across = Literal["kept", "effective"]
 Up = Literal["error", "accuracy"]
@@ -173,10 +174,6 @@ def sizes(numbers: TradeOff, kept: float | None) -> tuple[object, object, object
 def printed(numbers: TradeOff, entry: Published) -> float:
     """A published value as the axis has it."""
     return entry.error if numbers.up == "error" else round(1 - entry.error, 6)
-
-
-def epochs(n: float) -> str:
-    return f"{n:g} {'epoch' if n == 1 else 'epochs'}"
 
 
 def sentence(numbers: TradeOff) -> str:

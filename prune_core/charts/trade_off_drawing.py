@@ -9,8 +9,9 @@ import plotly.graph_objects as go
 from ..statistics import FEWEST
 from . import words
 from .curves import plain
+from .names import epochs
 from .theme import Ink, Style, Theme, faded, figure, nothing
-from .trade_off import Point, Series, TradeOff, epochs
+from .trade_off import Point, Series, TradeOff
 from .trade_off_frame import Frame, frame_of, x_axis, x_title, y_axis, y_title
 from .trade_off_published import names, rings
 

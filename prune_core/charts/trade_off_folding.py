@@ -8,8 +8,8 @@ from typing import Literal
 from ..catalogue.published import Published
 from ..results import Group
 from ..spec import RunSpec
-from ..spec_words import differing
-from .trade_off import Across, Cost, Dot, Point, Series, TradeOff, Up, epochs
+from .names import distinct
+from .trade_off import Across, Cost, Dot, Point, Series, TradeOff, Up
 
 HOW = {"prune_at_init": "at the start", "iterative": "in steps", "from_scratch": "from scratch", "train_longer": "trained on"}
 MEASURES: Mapping[Up, Literal["test_error", "test_accuracy"]] = {"error": "test_error", "accuracy": "test_accuracy"}
@@ -123,25 +123,11 @@ def average(values: Sequence[float | None]) -> float | None:
 
 def told_apart(found: Sequence[Series], levels: Mapping[str, RunSpec]) -> tuple[Series, ...]:
     """The series by name, alike ones told apart by the settings in which they differ, and numbered within their family."""
-    alike: dict[tuple[str, str], list[Series]] = defaultdict(list)
-    for s in found:
-        alike[s.name, s.detail].append(s)
-    named: list[Series] = []
-    for same in alike.values():
-        columns = differing([levels[s.key] for s in same]) if len(same) > 1 else []
-        for i, s in enumerate(same):
-            said = [s.detail, *(setting(d.field, d.title, d.values[i]) for d in columns)]
-            named.append(s._replace(detail=", ".join(filter(None, said))))
-    order = sorted(named, key=lambda s: (s.name, s.detail, s.key))
-    labels, counts, numbered = [s.label for s in order], defaultdict[str | None, int](int), []
-    for i, s in enumerate(order):
-        # Twins whose parents differ are alike themselves: their cost may tell them apart, their place does.
-        if labels.count(s.label) > 1:
-            s = s._replace(detail=f"{s.detail} ({labels[: i + 1].count(s.label)})".strip())
-        numbered.append(s._replace(variant=counts[s.family]))
+    order = sorted(found, key=lambda s: (s.name, s.detail, s.epochs, s.key))
+    added = distinct([s.label for s in order], [levels[s.key] for s in order])
+    counts: dict[str | None, int] = defaultdict(int)
+    numbered = []
+    for s, more in zip(order, added, strict=True):
+        numbered.append(s._replace(detail=", ".join(filter(None, (s.detail, more))), variant=counts[s.family]))
         counts[s.family] += 1
     return tuple(numbered)
-
-
-def setting(field: str, title: str, value: str) -> str:
-    return epochs(float(value.replace(",", ""))) if field == "epochs" else f"{title.lower()} {value}"

@@ -154,9 +154,11 @@ class Store:
         with self.database.reading() as connection:
             return any(connection.execute(work).first() for work in (WORK, OWED))
 
-    def events(self, run_id: str, after: int = -1) -> list[Numbered]:
-        """Events of the run with a number above `after`, in order."""
+    def events(self, run_id: str, after: int = -1, kinds: Collection[str] = ()) -> list[Numbered]:
+        """Events of the run with a number above `after`, in order; of these kinds alone, if any are named."""
         query = select(EVENTS.c.number, EVENTS.c.data).where(EVENTS.c.run == run_id, EVENTS.c.number > after).order_by(EVENTS.c.number)
+        if kinds:
+            query = query.where(EVENTS.c.kind.in_(kinds))
         with self.database.reading() as connection:
             rows = connection.execute(query).all() if is_id(run_id) else []
             if not rows:
