@@ -1,6 +1,10 @@
-"""What works on this machine, and what to do about what does not."""
+"""What works on this machine, and what to do about what does not: told to a terminal, or to the page System as JSON.
+
+`python -m prune_core.doctor` prints the JSON: asking imports torch, which the web server must not.
+"""
 
 import importlib.util
+import json
 import platform
 import shutil
 import sys
@@ -24,21 +28,36 @@ LEAST_FREE = 500e6
 
 
 class Finding(NamedTuple):
-    """One thing that was looked at. `remedy`: what to do about it; empty where it works."""
+    """One thing that was looked at. `remedy`: what to do about it; empty where it works.
+
+    `place`: paths and messages that are for whoever runs the server, never for visitors of a page.
+    """
 
     what: str
     found: str
     remedy: str = ""
+    place: str = ""
+
+
+def findings() -> list[Finding]:
+    """Everything that was looked at. Imports torch, and writes nothing."""
+    return [*software(), *machine(), *data(), *place()]
 
 
 def examine() -> int:
     """Print every finding; 0 if all works, 1 if something does not."""
-    findings = [*software(), *machine(), *data(), *place()]
-    for finding in findings:
-        click.echo(f"{'!!' if finding.remedy else 'ok'}  {finding.what:<14} {finding.found}")
+    found = findings()
+    for finding in found:
+        told = ", ".join(filter(None, (finding.found, finding.place)))
+        click.echo(f"{'!!' if finding.remedy else 'ok'}  {finding.what:<14} {told}")
         if finding.remedy:
             click.echo(f"    {'':<14} {finding.remedy}")
-    return 1 if any(finding.remedy for finding in findings) else 0
+    return 1 if any(finding.remedy for finding in found) else 0
+
+
+def for_visitors() -> str:
+    """Every finding as JSON, without what names places of this machine."""
+    return json.dumps([finding._replace(place="")._asdict() for finding in findings()])
 
 
 def software() -> Iterator[Finding]:
@@ -53,7 +72,8 @@ def software() -> Iterator[Finding]:
 
 def machine() -> Iterator[Finding]:
     yield Finding("device", device())
-    yield Finding("slots", f"{processes.slots()} runs at the same time, {threads_in_words()} each, on {cores()} cores")
+    n = processes.slots()
+    yield Finding("slots", f"{n} {'run' if n == 1 else 'runs'} at the same time, {threads_in_words()} each, on {cores()} cores")
 
 
 def device() -> str:
@@ -77,13 +97,13 @@ def data() -> Iterator[Finding]:
             yield Finding(entry.name, "comes with the software")
         elif missing := [file.path for file in entry.files if not is_here(folder, file.path)]:
             names = ", ".join(Path(path).name for path in missing)
-            where = folder / Path(missing[0]).parent
             yield Finding(
                 entry.name,
-                f"not here; the first run downloads {entry.download_bytes / 1e6:.0f} MB. Without network put {names} into {where}.",
+                f"not here; the first run downloads {entry.download_bytes / 1e6:.0f} MB",
+                place=f"without network put {names} into {folder / Path(missing[0]).parent}",
             )
         else:
-            yield Finding(entry.name, f"here, in {folder}")
+            yield Finding(entry.name, "here", place=f"in {folder}")
 
 
 def is_here(folder: Path, path: str) -> bool:
@@ -97,15 +117,19 @@ def place() -> Iterator[Finding]:
         store = Store.open()
         with store.database.writing():
             pass
-        yield Finding("database", "can be written" + ("" if settings().database_url else f", in {home}"))
+        yield Finding("database", "can be written", place="" if settings().database_url else f"in {home}")
         held = lease(store)
-        yield Finding(
-            "supervisor", f"process {held.pid} on {held.host}" if held and at_work(store.home, held) else "none; queueing a run starts one"
-        )
+        if held and at_work(store.home, held):
+            yield Finding("supervisor", "at work", place=f"process {held.pid} on {held.host}")
+        else:
+            yield Finding("supervisor", "none; queueing a run starts one")
     except StoreError as error:
-        yield Finding("database", str(error), "Set ESPALIER_HOME to a folder that can be written.")
+        yield Finding("database", "can't be used", "Set ESPALIER_HOME to a folder that can be written.", str(error))
         return
     free = shutil.disk_usage(home).free
-    yield Finding(
-        "disk", f"{free / 1e9:.1f} GB free in {home}", "" if free > LEAST_FREE else "Make room, or set ESPALIER_HOME to another disk."
-    )
+    remedy = "" if free > LEAST_FREE else "Make room, or set ESPALIER_HOME to another disk."
+    yield Finding("disk", f"{free / 1e9:.1f} GB free", remedy, f"in {home}")
+
+
+if __name__ == "__main__":
+    print(for_visitors())
