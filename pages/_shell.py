@@ -34,6 +34,7 @@ st.navigation(
         ],
         "About": [
             st.Page("methods.py", title="Methods", icon=":material/menu_book:"),
+            st.Page("system.py", title="System", icon=":material/memory:"),
         ],
     }
 ).run()
