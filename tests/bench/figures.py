@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from prune_core import RunSpec, __version__
+from prune_core.results import grouped, results
 from prune_core.statistics import interval
 from prune_core.steps import percent
 from prune_core.store import Run, Store
@@ -61,12 +62,13 @@ HEADS = {
 
 
 def row(point: Point, runs: list[Run]) -> dict[str, Any]:
-    """A line of the record. Errors in % of the 10,000 test images."""
-    summaries = [run.summary for run in runs if run.summary]
-    errors = [100 * (1 - (s.test_accuracy or 0)) for s in summaries]
+    """A line of the record. Errors in % of the 10,000 test images, of every seed; runs that stayed at chance are in no mean."""
+    (group,) = grouped(results(runs))
+    first = group.results[0]
     return {
-        "figure": point.figure, "name": point.name, "published": point.published, "fields": point.fields, "errors": errors,
-        "at_chance": sum(s.at_chance for s in summaries), "weights_kept": summaries[0].weights_kept, "weights": summaries[0].weights,
+        "figure": point.figure, "name": point.name, "published": point.published, "fields": point.fields, "seeds": group.words,
+        "errors": [100 * (r.test_error or 0) for r in group.results.values()], "counted": [100 * e for e in group.values("test_error").values()],
+        "weights_kept": first.weights_kept, "weights": first.weights, "environment": str(first.environment), "mixed": group.mixed,
     }  # fmt: skip
 
 
@@ -75,12 +77,11 @@ def lines(rows: list[dict[str, Any]]) -> Iterator[str]:
     for figure, head in HEADS.items():
         yield from ("", head, "", "| runs | weights kept | test error % | each seed | published % |", "| --- | --- | --- | --- | --- |")
         for r in (r for r in rows if r["figure"] == figure):
-            mean, low, _, n = interval(r["errors"])
-            spread = "" if low is None else f" ± {mean - low:.2f}"
-            chance = f"; {r['at_chance']} stayed at chance, counted in" if r["at_chance"] else ""
+            mean = interval(r["counted"])
+            spread = "" if mean.half is None else f" ± {mean.half:.2f}"
             each = ", ".join(f"{e:.2f}" for e in r["errors"])
             kept = f"{r['weights_kept']:,} of {r['weights']:,}"
-            yield f"| {r['name']} | {kept} | **{mean:.2f}{spread}** ({n} seeds{chance}) | {each} | {r['published'] or ''} |"
+            yield f"| {r['name']} | {kept} | **{mean.mean:.2f}{spread}** ({r['seeds']}) | {each} | {r['published'] or ''} |"
 
 
 def main() -> None:
