@@ -99,7 +99,14 @@ def choose(asked: Run) -> None:
 
 
 def named(run: Run) -> str:
-    parts = (run.name, run.spec.method, variants.manner(run.spec), run.spec.model_entry.title, run.spec.dataset_entry.title)
+    usual = variants.is_usual(run.spec)
+    parts = (
+        run.name,
+        run.spec.method,
+        "" if usual else variants.manner(run.spec),
+        run.spec.model_entry.title,
+        run.spec.dataset_entry.title,
+    )
     return " · ".join(filter(None, (*parts, f"{run.spec.epochs} epochs", "example" if run.example else None)))
 
 

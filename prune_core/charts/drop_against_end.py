@@ -82,10 +82,12 @@ class DropAgainstEnd(NamedTuple):
         d = self.difference
         if d is None or not d.n:
             return ""
-        ended = f"the harder hit run{'' if d.n == 1 else 's'} ended {points(abs(d.mean))} points {'lower' if d.mean < 0 else 'higher'}"
+        size, seeds = sized(d)
+        way = "lower" if d.mean < 0 else "higher"
         if d.high is None:
+            ended = f"the harder hit run{'' if d.n == 1 else 's'} ended {points(abs(d.mean))} points {way}"
             return f"{words.capital(ended)}; with {words.counted(d.n)} {'seed' if d.n == 1 else 'seeds'} that is no verdict."
-        ended = f"the harder hit runs ended {span(d)} points {'lower' if d.mean < 0 else 'higher'} ({d.n} seeds)"
+        ended = f"the harder hit runs ended {size} {way} ({seeds})"
         if d.verdict() != "shown":
             return f"No difference beyond chance at the end: {ended}."
         return f"It did not help here: {ended}." if d.mean < 0 else f"The two went together here: {ended}."
@@ -135,12 +137,11 @@ def rounded(fraction: float | None) -> float | None:
     return None if fraction is None else round(100 * fraction, 3)
 
 
-def span(d: Difference) -> str:
-    """The size of a difference with its interval: "5.4 ± 1.8"."""
-    assert d.high is not None
-    half = d.high - d.mean
-    digits = 1 if half >= 0.00095 else 2
-    return f"{points(abs(d.mean), digits)} \N{PLUS-MINUS SIGN} {points(half, digits)}"
+def sized(d: Difference) -> tuple[str, str]:
+    """The size of a difference without its sign, and over how much: ("5.4 ± 1.8 points", "3 seeds")."""
+    turned = d if d.mean >= 0 or d.low is None or d.high is None else d._replace(mean=-d.mean, low=-d.high, high=-d.low)
+    size, _, seeds = turned.words.rpartition(", ")
+    return size, seeds
 
 
 def coefficient(name: str, c: Coefficient, p: bool = False) -> str:

@@ -7,10 +7,10 @@ import plotly.graph_objects as go
 
 from ..results import UNDER_WAY, Group, Result
 from ..spec import RunSpec
-from ..statistics import Difference, Interval, interval, paired, points
+from ..statistics import Difference, Interval, interval, paired
 from ..twins import Twin
 from . import words
-from .drop_against_end import percents
+from .drop_against_end import percents, sized
 from .theme import Theme, faded, figure, nothing
 
 X = "Test accuracy (axis does not start at zero)"
@@ -90,12 +90,11 @@ class Scratch(NamedTuple):
         kind = d.verdict()
         if kind == "too few":
             return f"{words.capital(words.counted(d.n))} {'seed' if d.n == 1 else 'seeds'}: no verdict."
-        size = f"{points(abs(d.mean), digits(d))} \N{PLUS-MINUS SIGN} {points(half(d), digits(d))} points"
-        n = f"{d.n} seeds"
+        size, n = sized(d)
         if kind == "equivalent":
-            return f"{given}, pruned and from scratch are equivalent within 0.5 points: the difference is {signed(d)} ({n})."
+            return f"{given}, pruned and from scratch are equivalent within 0.5 points: they differ by {d.words}."
         if kind == "none":
-            return f"{given}, no difference beyond chance: pruned minus from scratch, {signed(d)} ({n})."
+            return f"{given}, no difference beyond chance: pruned minus from scratch, {d.words}."
         if d.mean < 0:
             return f"{given}, the same architecture from scratch ends {size} higher ({n})."
         return f"{given}, the {'first' if self.early else 'inherited'} weights are worth {size} ({n})."
@@ -155,20 +154,6 @@ class Scratch(NamedTuple):
 
 def percent(fraction: float | None) -> float | None:
     return None if fraction is None else round(100 * fraction, 3)
-
-
-def half(d: Difference) -> float:
-    assert d.high is not None
-    return d.high - d.mean
-
-
-def digits(d: Difference) -> int:
-    """One digit after the point, two where the interval is narrower than that."""
-    return 1 if half(d) >= 0.00095 else 2
-
-
-def signed(d: Difference) -> str:
-    return f"{points(d.mean, digits(d))} \N{PLUS-MINUS SIGN} {points(half(d), digits(d))} points"
 
 
 def millions(images: int) -> str:

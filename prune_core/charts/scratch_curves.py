@@ -49,7 +49,7 @@ class ScratchCurves(NamedTuple):
             return f"{quoted(ends[0][0])} stands at {words.accuracy(ends[0][1])} of the validation images."
         best, worst = max(ends, key=lambda e: e[1]), min(ends, key=lambda e: e[1])
         if words.accuracy(best[1]) == words.accuracy(worst[1]):
-            return f"All {words.counted(len(ends))} stand at {words.accuracy(best[1])} of the validation images."
+            return f"{'Both' if len(ends) == 2 else f'All {words.counted(len(ends))}'} stand at {words.accuracy(best[1])} of the validation images."
         return (
             f"At seed {self.seed}, {quoted(best[0])} stands highest, at {words.accuracy(best[1])} of the validation images; "
             f"{quoted(worst[0])} lowest, at {words.accuracy(worst[1])}."

@@ -28,6 +28,12 @@ def manner(spec: RunSpec) -> str:
     return ", ".join(filter(None, (target(spec), rounds(spec))))
 
 
+def is_usual(spec: RunSpec) -> bool:
+    """Whether the manner is what anybody would expect: the lowest scores go, and as often as the protocol has it when nothing is said."""
+    usual = spec.protocol_entry.options().model_dump()
+    return all(getattr(spec.protocol_options, name) == usual[name] for name in ("target", "rounds") if name in usual)
+
+
 def target(spec: RunSpec) -> str:
     by = BY_SIZE if spec.criterion in ("magnitude", "l2_norm") else TARGETS
     return by.get(getattr(spec.protocol_options, "target", ""), "")
