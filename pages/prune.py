@@ -10,11 +10,11 @@ from pages.parts.plot import plot
 from pages.parts.spec_form import Filled, is_here, spec_form
 from pages.parts.stored import store
 from pages.parts.times import when
-from prune_core import RunSpec
+from prune_core import RunSpec, SpecError
 from prune_core.charts import staircase, words
 from prune_core.estimate import Estimate, estimate
 from prune_core.service import slots, submit
-from prune_core.store import Run
+from prune_core.store import Run, StoreError
 
 
 def preview(spec: RunSpec, cost: Estimate) -> None:
@@ -35,13 +35,20 @@ def preview(spec: RunSpec, cost: Estimate) -> None:
 def start(filled: Filled, cost: Estimate) -> None:
     """The button, what it will cost, and the same run if it has been here before."""
     spec = filled.spec
-    before = store().find(spec.fingerprint)
+    before, refused = store().find(spec.fingerprint), ""
     with st.container(horizontal=True, vertical_alignment="center", key="start"):
         if st.button("Start run", type="primary", icon=":material/play_arrow:", disabled=not filled.ready, key="start-run"):
-            st.switch_page("run.py", query_params={"run": submit(store(), spec).id})
+            try:
+                run = submit(store(), spec)
+            except (SpecError, StoreError) as error:
+                refused = str(error)
+            else:
+                st.switch_page("run.py", query_params={"run": run.id})
         if before and st.button("Open that run", icon=":material/show_chart:", key="open-run"):
             st.switch_page("run.py", query_params={"run": before.id})
         st.html(f'<p class="espalier-note">{figure.text(prospects(spec, cost))}</p>', width="content")
+    if refused:
+        st.error(plain(refused), icon=":material/error:")
     if before:
         st.html(f'<p class="espalier-note">{figure.text(been_here(before))}</p>')
 

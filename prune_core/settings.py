@@ -19,6 +19,13 @@ class Settings(BaseSettings):
     database_url: str | None = Field(None, description="Another database than SQLite in the home folder.")
     ray_address: str | None = Field(None, description="A Ray cluster that runs are sent to. Reserved: no executor reads it yet.")
     slots: int | None = Field(None, ge=1, le=1024, description="Runs at the same time. Default: min(4, cores).")
+    queue: int = Field(5_000, ge=1, le=1_000_000, description="Runs that may wait at the same time; more are refused.")
+    memory: float | None = Field(
+        None,
+        gt=0,
+        allow_inf_nan=False,
+        description="Gigabytes that one run may take. Default: nine tenths of the machine's, shared among the slots.",
+    )
     plugins: Path | None = Field(None, description="A Python file of additional methods. Reserved: nothing reads it yet.")
     password: str | None = Field(None, description="Shared password, needed (or OPEN) to listen on another interface than localhost.")
     open: Literal["yes", "no"] = Field(

@@ -86,6 +86,7 @@ class Model(Entry):
     layers: tuple[Layer, ...]
     parameters: int = Field(description="All trainable numbers: weights, biases, BN scale and shift.")
     macs: int = Field(description="Multiply-adds of one image; biases, BN and pooling not counted.")
+    activations: int = Field(description="Numbers that one image leaves in memory for the backward pass.")
     channel_groups: tuple[ChannelGroup, ...] = ()
     recipes: dict[str, Recipe] = Field(default_factory=dict, description="Where the paper's recipe differs from the data set's.")
     reference_seconds: float = Field(

@@ -33,7 +33,7 @@ class SmallConvOptions(Options):
 LENET_300_100 = Model(
     name="lenet_300_100", title="LeNet-300-100", summary="Two hidden layers of 300 and 100 units: small enough to see every weight.",
     function="prune_core.models.lenet:lenet_300_100", options=LeNet300Options, papers=(papers.LECUN_1998, papers.LEE_2019),
-    input_shape=(1, 28, 28), classes=10, parameters=266_610, macs=266_200, reference_seconds=0.016,
+    input_shape=(1, 28, 28), classes=10, parameters=266_610, macs=266_200, activations=1_196, reference_seconds=0.016,
     layers=(
         Layer(name="fc1.weight", title="Layer 1", shape=(300, 784)),
         Layer(name="fc2.weight", title="Layer 2", shape=(100, 300)),
@@ -43,7 +43,7 @@ LENET_300_100 = Model(
 LENET_5 = Model(
     name="lenet_5", title="LeNet-5", summary="Two convolutions and two dense layers, Caffe's variant of the classic network.",
     function="prune_core.models.lenet:lenet_5", options=LeNet5Options, papers=(papers.LECUN_1998, papers.LEE_2019),
-    input_shape=(1, 28, 28), classes=10, parameters=431_080, macs=2_293_000, reference_seconds=0.17,
+    input_shape=(1, 28, 28), classes=10, parameters=431_080, macs=2_293_000, activations=27_056, reference_seconds=0.17,
     recipes={"fashion_mnist": Recipe(lr=0.02)},
     layers=(
         Layer(name="conv1.weight", title="Conv 1", shape=(20, 1, 5, 5)),
@@ -55,7 +55,7 @@ LENET_5 = Model(
 SMALL_CONV = Model(
     name="small_conv", title="Small conv net", summary="Three convolutions with batch norm, made for pruning channels in seconds.",
     function="prune_core.models.small_conv:small_conv", options=SmallConvOptions,
-    input_shape=(1, 28, 28), classes=10, parameters=14_458, macs=1_467_968, reference_seconds=0.25,
+    input_shape=(1, 28, 28), classes=10, parameters=14_458, macs=1_467_968, activations=55_708, reference_seconds=0.25,
     recipes={"digits": Recipe(lr=0.1)},
     layers=(
         Layer(name="conv1.weight", title="Conv 1", shape=(16, 1, 3, 3)),

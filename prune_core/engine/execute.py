@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from .. import memory
 from ..catalogue import criteria
 from ..criteria.types import Scores
 from ..data.types import DataError
@@ -80,6 +81,8 @@ def execute(
     if threads is not None:
         torch.set_num_threads(threads)
     run = Execution(spec.resolved(), files, parents, stop, report, checkpoint_seconds)
+    if problem := memory.refusal(spec, memory.allowed(memory_of(run.device))):
+        raise RunError(str(problem))
     try:
         yield from run.events()
     except (DataError, NoParent, torch.cuda.OutOfMemoryError) as error:
@@ -102,6 +105,11 @@ def chosen_device(name: str) -> torch.device:
         torch.backends.cudnn.deterministic = True
         torch.backends.cudnn.allow_tf32 = False
     return device
+
+
+def memory_of(device: torch.device) -> int | None:
+    """Bytes of a GPU; None for the CPU, whose runs share the machine's."""
+    return torch.cuda.get_device_properties(device).total_memory if device.type == "cuda" else None
 
 
 class Execution:

@@ -8,12 +8,14 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from .. import memory
 from ..environment import here
 from ..spec import RunSpec
 from ..store import Run, Store, Sweep, sweeps
 from ..store.lease import Lease, lease
 from ..store.sweeps import Asked
 from ..sweeps import asked_for, checked_follow, words_of
+from ..wording import SpecError
 from . import processes
 
 PATIENCE = 10.0
@@ -40,7 +42,11 @@ seen: dict[Path, Seen] = {}
 
 
 def submit(store: Store, spec: RunSpec, name: str | None = None, notes: str = "") -> Run:
-    """Queue a run and make sure that someone carries it out. Raises SpecError for a name or notes that are too long."""
+    """Queue a run and make sure that someone carries it out.
+
+    Raises SpecError for a name or notes that are too long, or for a run that needs more memory than it may take here; QueueFull where too many wait.
+    """
+    fits_here([spec])
     run = store.submit(spec, name, notes)
     ensure_supervisor(store)
     return run
@@ -53,9 +59,11 @@ def submit_sweep(
 
     Runs that are here already, of the same code, torch and device, become part of it as they are, unless `again`; asked twice, it runs once.
     follow: names of prune_core.twins, queued for every run that prunes as soon as it has finished (the dense ones at once).
-    Raises SpecError for no runs, too many, unknown names, or a name of more than 80 characters.
+    Raises SpecError for no runs, too many, unknown names, a name of more than 80 characters, or a run that needs more memory than it may take here;
+    QueueFull where too many would wait.
     """
     asked = asked_for(specs, follow)
+    fits_here([spec for spec, _ in asked])
     definition = {
         "models": sorted({spec.model for spec in specs}), "datasets": sorted({spec.dataset for spec in specs}),
         "follow": checked_follow(follow), "again": again,
@@ -64,6 +72,14 @@ def submit_sweep(
     sweep_id = sweeps.create(store, rows, (name or "").strip() or words_of(specs), definition)
     ensure_supervisor(store)
     return store.sweep(sweep_id)
+
+
+def fits_here(specs: Iterable[RunSpec]) -> None:
+    """Refuse runs that would need more memory than this machine gives them, before they wait in vain. GPUs are asked when a run begins on one."""
+    limit = memory.allowed()
+    on_cpu = (spec for spec in specs if spec.device == "cpu" or (spec.device == "auto" and not processes.gpus()))
+    if problem := next(filter(None, (memory.refusal(spec, limit) for spec in on_cpu)), None):
+        raise SpecError([problem])
 
 
 def ensure_supervisor(store: Store) -> None:

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import logging
+import shutil
 import zipfile
 import zlib
 from collections.abc import Collection
@@ -30,9 +31,11 @@ FORMAT = 1
 KINDS = ("masks", "scores", "weights", "file")
 MANIFEST = "bundle.json"
 EXAMPLES = Path(__file__).parents[2] / "assets" / "examples"
-LARGEST_MANIFEST, LARGEST_MEMBER, LARGEST_BUNDLE = 8 << 20, 1 << 30, 4 << 30
+LARGEST_MANIFEST, LARGEST_EVENTS, LARGEST_MEMBER, LARGEST_BUNDLE = 8 << 20, 128 << 20, 1 << 30, 4 << 30
+SMALL, DENSEST = 16 << 20, 100  # a member that packs tighter than this, and isn't small, is there to fill memory
 UUID = r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
 SHA256 = r"^[0-9a-f]{64}$"
+NEWLINE = b"\n"
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +53,7 @@ class FilePiece(Piece):
 
 class EventsPiece(Piece):
     count: int = Field(ge=1, le=1_000_000)
-    bytes: int = Field(ge=1, le=LARGEST_MEMBER)
+    bytes: int = Field(ge=1, le=LARGEST_EVENTS)
     sha256: str = Field(pattern=SHA256)
 
 
@@ -160,7 +163,9 @@ def unpack(store: "Store", source: Path, here: Collection[str]) -> list[Arrival]
     """Check the whole zip, then put the files of the runs that are not here into their place. Rows come last: a run that is listed is whole."""
     try:
         with zipfile.ZipFile(source) as archive, TemporaryDirectory(dir=store.home / "runs") as scratch:
-            checked = [(piece, *check_run(archive, piece, Path(scratch))) for piece in manifest(archive).runs if piece.id not in here]
+            wanted = [piece for piece in manifest(archive).runs if piece.id not in here]
+            check_size(archive, wanted, Path(scratch))
+            checked = [(piece, *check_run(archive, piece, Path(scratch))) for piece in wanted]
             return [Arrival(piece, spec, lines, settle(store, piece, Path(scratch))) for piece, spec, lines in checked]
     except (zipfile.BadZipFile, zlib.error, NotImplementedError, OSError, EOFError, RuntimeError) as error:
         raise StoreError(f"{source.name} can't be read as a bundle: {shown(str(error))}.") from None
@@ -176,10 +181,34 @@ def manifest(archive: zipfile.ZipFile) -> Bundle:
     if sorted(archive.namelist()) != sorted(named):
         odd = sorted(set(archive.namelist()) ^ set(named)) or [name for name in named if named.count(name) > 1]
         raise StoreError(f"{MANIFEST}: what it names and what is there differ: {shown(odd[0])}.")
-    total = sum(run.events.bytes + sum(file.bytes for file in run.files) for run in bundle.runs)
-    if total > LARGEST_BUNDLE:
-        raise StoreError(f"{MANIFEST}: {total:,} bytes are too many, at most {LARGEST_BUNDLE:,} are read.")
     return bundle
+
+
+def check_size(archive: zipfile.ZipFile, runs: Collection[RunPiece], folder: Path) -> None:
+    """Refuse what would fill memory or the disk, by the sizes that are announced, before anything is unpacked."""
+    announced = {run.member(name): size for run in runs for name, size in sizes(run)}
+    total, free = sum(announced.values()), free_bytes(folder)
+    if total > LARGEST_BUNDLE:
+        raise StoreError(f"{MANIFEST}: {total:,} bytes are too many, at most {LARGEST_BUNDLE:,} are read. Export fewer runs at a time.")
+    if 2 * total > free:
+        raise StoreError(
+            f"{MANIFEST}: {2 * total:,} bytes are needed, and {free:,} are free. Make room, or set ESPALIER_HOME to another disk."
+        )
+    packed = {info.filename: info.compress_size for info in archive.infolist()}
+    dense = [name for name, size in announced.items() if size > max(SMALL, DENSEST * packed[name])]
+    if dense:
+        raise StoreError(
+            f"{MANIFEST}: {shown(dense[0])} packs {announced[dense[0]]:,} bytes into {packed[dense[0]]:,}; nothing of ours does."
+        )
+
+
+def sizes(run: RunPiece) -> list[tuple[str, int]]:
+    """Members of a run and the bytes they say they have."""
+    return [("events.jsonl", run.events.bytes), *((file.name, file.bytes) for file in run.files)]
+
+
+def free_bytes(folder: Path) -> int:
+    return shutil.disk_usage(folder).free
 
 
 def member(archive: zipfile.ZipFile, name: str, largest: int) -> bytes:
@@ -205,7 +234,9 @@ def check_run(archive: zipfile.ZipFile, piece: RunPiece, scratch: Path) -> tuple
     data = member(archive, piece.member("events.jsonl"), piece.events.bytes)
     if hashlib.sha256(data).hexdigest() != piece.events.sha256:
         raise StoreError(f"run {piece.id}: events.jsonl is damaged.")
-    lines = [line_of(piece, text) for text in data.splitlines()]
+    if data.count(NEWLINE) != piece.events.count:
+        raise StoreError(f"run {piece.id}: it has {data.count(NEWLINE):,} events, and says {piece.events.count:,}.")
+    lines = [line_of(piece, text) for text in data.removesuffix(NEWLINE).split(NEWLINE)]
     if [line.number for line in lines] != list(range(piece.events.count)) or any(line.event.kind in ENDED for line in lines[:-1]):
         raise StoreError(f"run {piece.id}: its events are not one sequence from 0 to {piece.events.count - 1}.")
     if lines[-1].event.kind not in ENDED:

@@ -3,9 +3,10 @@
 import json
 from typing import TYPE_CHECKING, NamedTuple
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, func, insert, select, update
 
 from ..events import Cancelled, Failed, Progress
+from ..settings import settings
 from .attempts import end, hold
 from .lease import Lease, renewed
 from .records import AttemptRecord, NoSuchRun, Run, StoreError, now, run_of
@@ -31,6 +32,17 @@ UNDER_WAY = (
 WAITING = select(RUNS.c.id).where(RUNS.c.state == "queued").limit(1)
 
 
+class QueueFull(StoreError):  # noqa: N818
+    """So many runs wait that no more are taken."""
+
+    def __init__(self, waiting: int, wanted: int, limit: int) -> None:
+        more = "one more" if wanted == 1 else f"{wanted:,} more"
+        super().__init__(
+            f"queue: {waiting:,} runs wait already, and {more} would be over the limit of {limit:,}. "
+            "Wait, cancel some, or start Espalier with ESPALIER_QUEUE set to a larger number."
+        )
+
+
 class Claim(NamedTuple):
     """A run that was handed out: this attempt of it is to be carried out with so many threads."""
 
@@ -49,6 +61,13 @@ class Running(NamedTuple):
     pid: int | None
     born: str | None
     beat: int
+
+
+def make_room(connection: Connection, wanted: int = 1) -> None:
+    """Part of the transaction that queues so many runs. Raises QueueFull where that would be too many."""
+    waiting, limit = connection.scalar(select(func.count()).where(RUNS.c.state == "queued")) or 0, settings().queue
+    if waiting + wanted > limit:
+        raise QueueFull(waiting, wanted, limit)
 
 
 def claim(store: "Store", lease: Lease, threads: int) -> Claim | None:

@@ -76,10 +76,11 @@ class Store:
         self.database.close()
 
     def submit(self, spec: RunSpec, name: str | None = None, notes: str = "") -> Run:
-        """Queue a run. Raises SpecError for a name of more than 80 characters or notes of more than 2,000."""
+        """Queue a run. Raises SpecError for a name of more than 80 characters or notes of more than 2,000, QueueFull where too many wait."""
         name, notes = checked_name(name), checked_text("notes", notes, LONGEST_NOTES)
         row = facts_of(spec) | {"id": str(uuid4()), "name": name, "notes": notes, "state": "queued", "created": now()}
         with self.database.writing() as connection:
+            queue.make_room(connection)
             connection.execute(insert(RUNS).values(**row))
         return self.run(row["id"])
 

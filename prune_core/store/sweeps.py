@@ -86,7 +86,12 @@ class Due(NamedTuple):
 
 
 def create(store: "Store", asked: Sequence[Asked], name: str, definition: Mapping[str, Any]) -> str:
-    """Store a sweep with everything it asks for; its id. Runs that are here already, in the same environment, become members as they are."""
+    """Store a sweep with everything it asks for; its id. Runs that are here already, in the same environment, become members as they are.
+
+    Raises QueueFull where too many runs would wait, those that follow counted too.
+    """
+    from .queue import make_room
+
     sweep_id, created = str(uuid4()), now()
     name = checked_text("name", name, LONGEST_NAME)
     with store.database.writing() as connection:
@@ -102,6 +107,7 @@ def create(store: "Store", asked: Sequence[Asked], name: str, definition: Mappin
                 members[fingerprint] = before.get(fingerprint) or str(uuid4())
                 if fingerprint not in before:
                     new.append(row_of(each.spec, members[fingerprint], sweep_id, created))
+        make_room(connection, len(new) + sum(len(each.twins) for each in asked))
         if new:
             connection.execute(insert(RUNS), new)
         connection.execute(insert(MEMBERS), [{"sweep": sweep_id, "run": run_id} for run_id in members.values()])

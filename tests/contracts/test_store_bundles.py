@@ -17,6 +17,11 @@ from prune_core.store import Store, StoreError, bundles, queue
 from prune_core.store.lease import take
 
 
+@pytest.fixture(autouse=True)
+def no_examples(tmp_path, monkeypatch):
+    monkeypatch.setattr(bundles, "EXAMPLES", tmp_path / "none")
+
+
 @pytest.fixture
 def store(tmp_path):
     store = Store.open(tmp_path / "from")

@@ -1,0 +1,66 @@
+"""How much memory a run takes, told from its spec before anything is allocated, and how much it may take here."""
+
+from contextlib import suppress
+from math import prod
+from pathlib import Path
+
+import psutil
+
+from .settings import settings
+from .spec import RunSpec
+from .wording import Problem
+
+NUMBER = 4  # bytes of a float32
+OF_A_PARAMETER = (
+    15  # floats for each: value, gradient, two moments, mask, the same for a checkpoint, scores in double precision and their order
+)
+FORWARD_AND_BACK = 2  # a gradient lies beside every activation at the worst moment
+EVALUATED_AT_ONCE = 1_000
+SHARE = 0.9
+CGROUP = Path("/sys/fs/cgroup/memory.max")
+
+
+def needed(spec: RunSpec) -> dict[str, int]:
+    """Bytes at the worst moment of a run, by the field that they come from. An estimate from above, without torch's own 200 MB."""
+    spec = spec.resolved()
+    model, data, options = spec.model_entry, spec.dataset_entry, spec.criterion_options
+    pixels = prod(data.shape)
+    image = NUMBER * (pixels + FORWARD_AND_BACK * model.activations)
+    asked, source = getattr(options, "n_examples", 0), getattr(options, "source", "train")
+    there = data.validation if source == "validation" else data.train
+    examples = there if asked == "all" else min(int(asked), there)
+    return {
+        "model": OF_A_PARAMETER * NUMBER * model.parameters,
+        "dataset": pixels * (data.train + data.validation + data.test) + EVALUATED_AT_ONCE * image,
+        "batch_size": image * min(spec.batch_size or 0, data.train),
+        "criterion_options.n_examples": NUMBER * pixels * examples,
+        "criterion_options.scoring_batch": image * min(getattr(options, "scoring_batch", 0), examples),
+    }
+
+
+def machine() -> int:
+    """Bytes of this machine, or of the part of it that this process may use."""
+    with suppress(OSError, ValueError):
+        return min(psutil.virtual_memory().total, int(CGROUP.read_text()))
+    return int(psutil.virtual_memory().total)
+
+
+def allowed(there: int | None = None) -> float:
+    """Bytes that one run may take: as configured, else nine tenths of the slots' share of the machine, or of `there`, a GPU's."""
+    if settings().memory is not None:
+        return 1e9 * settings().memory  # type: ignore[operator]
+    return SHARE * (machine() / settings().slot_count if there is None else there)
+
+
+def refusal(spec: RunSpec, limit: float) -> Problem | None:
+    """Why the run must not begin, naming what takes most, the limit and how to raise it; None where it may."""
+    parts = needed(spec)
+    total = sum(parts.values())
+    if total <= limit:
+        return None
+    largest = max(parts, key=lambda field: parts[field])
+    return Problem(
+        largest,
+        f"the run would take about {total / 1e9:,.1f} GB of memory, {parts[largest] / 1e9:,.1f} of them for this, and may take {limit / 1e9:,.1f}. "
+        "Make it smaller, or set ESPALIER_MEMORY to more gigabytes.",
+    )

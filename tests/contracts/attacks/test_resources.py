@@ -1,0 +1,185 @@
+"""Resources: what would take too much is refused before anything is allocated, in words that name the limit and how to raise it."""
+
+import fnmatch
+import json
+import zipfile
+from itertools import product
+
+import pytest
+import streamlit as st
+import torch
+from streamlit.testing.v1 import AppTest
+from torch.nn.functional import cross_entropy
+
+from prune_core import RunSpec, SpecError, catalogue, memory, run
+from prune_core.engine.errors import RunError
+from prune_core.events import LARGEST
+from prune_core.service import submit, submit_sweep
+from prune_core.settings import settings
+from prune_core.store import StoreError, queue
+from prune_core.store.queue import QueueFull
+
+from .conftest import ROOT
+
+
+@pytest.fixture
+def limits(monkeypatch):
+    """limits(queue=2): settings as the environment would give them."""
+
+    def give(**variables):
+        for name, value in variables.items():
+            monkeypatch.setenv(f"ESPALIER_{name.upper()}", str(value))
+        settings.cache_clear()
+
+    yield give
+    monkeypatch.undo()
+    settings.cache_clear()
+
+
+class TestTheQueue:
+    def test_takes_no_more_than_may_wait_and_says_how_to_raise_it(self, store, limits):
+        limits(queue=2)
+        for seed in range(2):
+            store.submit(RunSpec(seed=seed))
+        with pytest.raises(QueueFull, match=r"queue: 2 runs wait already, .* limit of 2\. .*ESPALIER_QUEUE"):
+            store.submit(RunSpec(seed=2))
+        assert store.queue_length() == 2
+
+    def test_takes_again_when_there_is_room(self, store, limits):
+        limits(queue=1)
+        store.request_cancel(store.submit(RunSpec(seed=0)).id)
+        assert store.submit(RunSpec(seed=1)).state == "queued"
+
+    def test_takes_a_sweep_whole_or_not_at_all(self, store, limits):
+        limits(queue=10)
+        with pytest.raises(QueueFull, match="11 more"):
+            submit_sweep(store, [RunSpec(seed=seed) for seed in range(11)])
+        with pytest.raises(QueueFull, match="12 more"):
+            submit_sweep(store, [RunSpec(seed=seed) for seed in range(6)], follow=["shuffled"])
+        assert store.queue_length() == 0
+        assert store.sweeps() == []
+
+    def test_takes_less_than_ten_thousand_by_default(self, store):
+        assert settings().queue < 10_000
+        with store.database.reading() as connection, pytest.raises(QueueFull, match="10,000 more"):
+            queue.make_room(connection, 10_000)
+
+    def test_says_so_on_the_form(self, store, limits):
+        limits(home=store.home, queue=1)
+        st.cache_resource.clear()
+        store.submit(RunSpec())
+        shown = AppTest.from_file(str(ROOT / "pages" / "_shell.py"), default_timeout=60)
+        shown.switch_page("prune.py")
+        shown.run()
+        next(b for b in shown.button if b.label == "Start run").click().run()
+        assert not shown.exception
+        assert "ESPALIER_QUEUE" in shown.error[0].value.replace("\\", "")
+        assert store.queue_length() == 1
+
+
+class TestMemory:
+    @pytest.mark.parametrize("name", catalogue.models)
+    def test_of_an_image_is_what_torch_keeps_for_the_backward_pass(self, name):
+        entry = catalogue.models[name]
+        module = catalogue.function_of(entry)(entry.options()).train()
+        assert kept(module, entry, 16) - kept(module, entry, 8) == 8 * 4 * entry.activations
+
+    def test_that_a_batch_would_take_is_refused_when_it_is_queued_and_when_it_runs(self, store, limits):
+        spec = RunSpec(model="small_conv", dataset="mnist", batch_size=65_536)
+        limits(memory=4)
+        words = r"batch_size: the run would take about 2\d\.\d GB of memory, .* and may take 4\.0\. .*ESPALIER_MEMORY"
+        with pytest.raises(SpecError, match=words):
+            submit(store, spec)
+        with pytest.raises(SpecError, match=words):
+            submit_sweep(store, [RunSpec(), spec])
+        with pytest.raises(RunError, match=words):
+            next(run(spec))
+        assert store.queue_length() == 0
+
+    def test_limit_can_be_raised(self, limits):
+        spec = RunSpec(model="small_conv", dataset="mnist", batch_size=65_536)
+        limits(memory=40)
+        assert memory.refusal(spec, memory.allowed()) is None
+
+    @pytest.mark.parametrize(
+        ("table", "name", "change", "field"),
+        [
+            ("models", "lenet_300_100", {"parameters": 10**9}, "model"),
+            ("datasets", "digits", {"shape": (1, 50_000, 50_000)}, "dataset"),
+            ("datasets", "digits", {"shape": (3, 5_000, 5_000)}, "dataset"),
+        ],
+        ids=["a billion parameters", "images of 50,000 x 50,000", "images of 5,000 x 5,000"],
+    )
+    def test_that_a_huge_network_or_image_would_take_is_refused_before_anything_is_allocated(
+        self, table, name, change, field, limits, monkeypatch
+    ):
+        limits(memory=16)
+        spec = RunSpec()
+        entries = getattr(catalogue, table)
+        monkeypatch.setattr(catalogue, table, {**entries, name: entries[name].model_copy(update=change)})
+        with pytest.raises(RunError, match=rf"{field}: the run would take about .* may take 16\.0\. .*ESPALIER_MEMORY"):
+            next(run(spec))
+
+    def test_of_every_default_fits_a_small_machine(self):
+        for model, data in product(catalogue.models, catalogue.datasets):
+            assert memory.refusal(RunSpec(model=model, dataset=data), 2e9) is None
+
+
+def kept(module, entry, images):
+    """Bytes that a forward pass of so many images leaves for the backward pass, parameters not counted."""
+    own = {p.data_ptr() for p in module.parameters()}
+    found = {}
+
+    def note(tensor):
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() not in own:
+            found[storage.data_ptr()] = (storage.nbytes(), tensor)
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
+        loss = cross_entropy(module(torch.zeros(images, *entry.input_shape)), torch.zeros(images, dtype=torch.long))
+    assert loss.requires_grad
+    # BN keeps its running statistics too, whatever the number of images: the difference of two sizes leaves them out.
+    return sum(size for size, _ in found.values())
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("batch_size", 10**7), ("epochs", 10**9), ("criterion_options.n_examples", 10**9), ("criterion_options.scoring_batch", 10**9),
+        ("protocol_options.rounds", 10**6), ("lr_milestones", [i / 100 for i in range(1, 100)]), ("criterion_options.include", ["*a" * 1000]),
+        ("criterion_options.include", ["x"] * 10_000), ("criterion_options.classes", list(range(10_000))),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_a_size_beyond_its_range_is_refused_by_the_name_of_its_field(field, value):
+    with pytest.raises(SpecError) as refused:
+        RunSpec.read({field: value})
+    assert str(refused.value).startswith(field)
+
+
+@pytest.mark.parametrize("pattern", ["*a" * 40, "?*" * 40, "*" * 80, "[" * 80, "(a+)+$" * 13])
+def test_no_pattern_of_names_explodes(pattern):
+    RunSpec.read({"criterion_options.include": [pattern]})
+    assert not fnmatch.fnmatchcase("a" * 30 + "!", pattern) or set(pattern) <= {"*", "?"}
+
+
+def test_a_bundle_that_would_fill_the_disk_is_refused_before_it_is_unpacked(store, example, tmp_path, monkeypatch):
+    store.export_runs([example.id], tmp_path / "big.zip")
+    store.delete(example.id)
+    with zipfile.ZipFile(tmp_path / "big.zip") as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    manifest = json.loads(members["bundle.json"])
+    for file in manifest["runs"][0]["files"]:
+        file["bytes"] = 1 << 30
+    with zipfile.ZipFile(tmp_path / "big.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in members.items():
+            archive.writestr(name, json.dumps(manifest) if name == "bundle.json" else data)
+    monkeypatch.setattr("prune_core.store.bundles.free_bytes", lambda folder: 10**9)
+    with pytest.raises(StoreError, match=r"bytes are needed, and .* are free"):
+        store.import_runs(tmp_path / "big.zip")
+    assert store.runs() == []
+
+
+def test_no_event_is_larger_than_an_event_may_be():
+    assert LARGEST == 64 * 1024
