@@ -8,15 +8,12 @@ from pages.parts import figure, gathered, style
 from pages.parts.empty import empty
 from pages.parts.opening import follow
 from pages.parts.series import legend
-from pages.parts.stored import store
-from prune_core import catalogue
 from prune_core.catalogue.published import published
 from prune_core.charts import words
 from prune_core.charts.trade_off import TradeOff
 from prune_core.charts.trade_off_drawing import draw
 from prune_core.charts.trade_off_folding import trade_off
 from prune_core.charts.trade_off_frame import x_title
-from prune_core.store import overview
 
 ACROSS: dict[str, Literal["kept", "effective"]] = {"Weights kept": "kept", "Weights on a path": "effective"}
 UP: dict[str, Literal["error", "accuracy"]] = {"Test error": "error", "Test accuracy": "accuracy"}
@@ -29,27 +26,13 @@ MOST_SERIES = 8
 LISTED = 4
 
 
-def subject() -> overview.Subject | None:
-    """The network and data set to look at, of those that have finished runs."""
-    found = {
-        f"{catalogue.models[s.model].title} on {catalogue.datasets[s.dataset].title}": s for s in overview.subjects(store()) if known(s)
-    }
-    if not found:
-        return None
-    title = st.selectbox("Network and data", list(found), key="to_what", bind="query-params", filter_mode=None, width=240)
-    return found[title or next(iter(found))]
-
-
-def known(s: overview.Subject) -> bool:
-    return s.model in catalogue.models and s.dataset in catalogue.datasets
-
-
 def controls() -> TradeOff | None:
     """The knobs in one row, and the numbers that they ask for."""
     with st.container(horizontal=True, vertical_alignment="bottom", key="to-controls"):
-        chosen = subject()
-        if chosen is None:
+        subjects = gathered.subjects()
+        if not subjects:
             return None
+        chosen = subjects[gathered.choose(subjects, key="to_what")]
         across = st.segmented_control(
             "Across", list(ACROSS), default="Weights kept", key="to_across", bind="query-params", required=True, help=CONVENTIONS
         )

@@ -2,10 +2,23 @@
 
 import streamlit as st
 
+from prune_core import catalogue
 from prune_core.results import Group, grouped, results
 from prune_core.store import overview
 
 from .stored import store
+
+
+def subjects() -> dict[str, overview.Subject]:
+    """What finished runs are of, by title ("LeNet-5 on MNIST"), most runs first."""
+    return {f"{catalogue.models[s.model].title} on {catalogue.datasets[s.dataset].title}": s for s in overview.subjects(store())
+            if s.model in catalogue.models and s.dataset in catalogue.datasets}  # fmt: skip
+
+
+def choose(found: dict[str, overview.Subject], *, key: str, first: int = 0) -> str:
+    """The control that chooses a network and its data; returns the title."""
+    title = st.selectbox("Network and data", list(found), first, key=key, bind="query-params", filter_mode=None, width=240)
+    return title if title in found else next(iter(found))
 
 
 def groups(model: str, dataset: str) -> list[Group]:
