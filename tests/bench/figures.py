@@ -55,7 +55,7 @@ def specs(point: Point) -> list[RunSpec]:
 
 
 HEADS = {
-    "figure_1_lenet_300_100": "SNIP, Figure 1, LeNet-300-100: **10 epochs** (the paper's length is not stated; Table 1's values beside ours are of fully trained networks)",
+    "figure_1_lenet_300_100": "SNIP, Figure 1, LeNet-300-100: **10 epochs** (the paper does not state its length; Table 1's values are its own)",
     "figure_1_lenet_5": "SNIP, Figure 1, LeNet-5-Caffe: **5 epochs** (reduced in the same way)",
     "figure_3": "SNIP, Figure 3, LeNet-300-100, 90 % removed, 20 epochs: images that the scores are computed from",
 }  # fmt: skip
