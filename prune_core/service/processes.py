@@ -40,6 +40,11 @@ def alive(pid: int | None, since: str | None) -> bool:
     return pid is not None and since is not None and born(pid) == since
 
 
+def at_work(host_name: str | None, pid: int | None, since: str | None) -> bool:
+    """Whether a process that a store knows of lives on this machine."""
+    return host_name == host() and alive(pid, since)
+
+
 def me() -> tuple[str, int, str]:
     """Host, number and birth of this process."""
     return host(), os.getpid(), born(os.getpid()) or "unknown"

@@ -8,7 +8,7 @@ from threading import Event
 from typing import NamedTuple
 from uuid import uuid4
 
-from ..store import AttemptOver, Store, StoreError
+from ..store import AttemptOver, Damaged, Store, StoreError
 from ..store.files import tidy
 from ..store.lease import Lease, LeaseLost, give_back, lease, release_if_idle, renew, take
 from ..store.queue import Running, claim, register, requeue, under_way
@@ -63,6 +63,9 @@ class Supervisor:
                     return
             except LeaseLost as lost:
                 log.warning("%s This one ends.", lost)
+                return
+            except Damaged as damaged:
+                log.error("%s This one ends.", damaged)
                 return
             except StoreError as error:
                 log.warning("%s", error)

@@ -5,6 +5,7 @@ from .records import (
     LONGEST_NAME,
     AttemptOver,
     AttemptRecord,
+    Damaged,
     Environment,
     NoSuchRun,
     Run,
@@ -18,6 +19,6 @@ from .store import Store
 from .sweeps import NoSuchSweep, Sweep
 
 __all__ = [
-    "LONGEST_NAME", "Attempt", "AttemptOver", "AttemptRecord", "Environment", "NoSuchRun", "NoSuchSweep", "Run", "State", "Store", "StoreError", "StoredFile",
-    "Summary", "Sweep", "Unreadable",
+    "LONGEST_NAME", "Attempt", "AttemptOver", "AttemptRecord", "Damaged", "Environment", "NoSuchRun", "NoSuchSweep", "Run", "State", "Store",
+    "StoreError", "StoredFile", "Summary", "Sweep", "Unreadable",
 ]  # fmt: skip

@@ -50,6 +50,8 @@ class Attempt:
                 raise StoreError(f"run {self.run_id}: event {number} came before event {next_event}.")
             elif number == next_event:
                 add(connection, self.run_id, self.number, next_event, event)
+        if ends:
+            self.store.database.checkpoint()
 
     def fail(self, message: str) -> None:
         """End the run as failed, for a reason in words."""

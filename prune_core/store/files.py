@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from .attempts import Attempt
+    from .store import Store
 
 CHECKPOINTS_KEPT = 2
 LOG = "run.log"

@@ -19,6 +19,13 @@ STATES: tuple[State, ...] = get_args(State)
 ENDED: tuple[State, ...] = ("finished", "failed", "cancelled")
 LONGEST_NAME, LONGEST_NOTES = 80, 2_000
 
+# What a value of a row may be. SQLite keeps anything in any column.
+TEXT, TIME = (str, type(None)), (datetime, type(None))
+KINDS: dict[str, type | tuple[type, ...]] = {
+    "id": str, "spec": str, "name": TEXT, "notes": str, "state": str, "created": datetime, "started": TIME, "ended": TIME, "attempt": int,
+    "version": int, "progress": TEXT, "summary": TEXT, "message": TEXT, "fingerprint": str, "family": str,
+}  # fmt: skip
+
 log = logging.getLogger(__name__)
 
 
@@ -28,6 +35,16 @@ class StoreError(Exception):
 
 class Unreadable(StoreError):  # noqa: N818
     """Something that was stored is damaged: asking again will not help."""
+
+
+class Damaged(StoreError):  # noqa: N818
+    """The database itself is damaged; `python -m prune_core repair` is the way out."""
+
+    def __init__(self, how: str) -> None:
+        super().__init__(
+            f"The database is damaged ({how}). Stop Espalier and run `python -m prune_core repair`: it sets the damaged file aside and keeps "
+            "every run that can be read."
+        )
 
 
 class NoSuchRun(StoreError):  # noqa: N818
