@@ -10,6 +10,7 @@ from pages.parts import figure, style
 from pages.parts.empty import empty
 from pages.parts.histories import history_of
 from pages.parts.plain import plain
+from pages.parts.report_button import report_button
 from pages.parts.run_words import ALIVE
 from pages.parts.stored import store
 from prune_core import markup
@@ -144,11 +145,12 @@ def difference_table(found: chart.Comparison) -> str:
 
 def actions() -> None:
     with st.container(horizontal=True, vertical_alignment="center", key="compare-actions"):
+        report_button(here.runs, key="compare-report")
         if st.button("Choose other runs", icon=":material/table_rows:", key="compare-others"):
             st.switch_page("runs.py")
         with st.popover("Link to this view", icon=":material/link:", key="compare-link"):
-            here = urlsplit(st.context.url or "")
-            base = f"{here.scheme}://{here.netloc}{here.path}" if here.netloc else "compare"
+            url = urlsplit(st.context.url or "")
+            base = f"{url.scheme}://{url.netloc}{url.path}" if url.netloc else "compare"
             view_state = "" if scale == "accuracy" else f"&cmp_scale={quote(shown or '')}"
             st.code(f"{base}?runs={','.join(ids)}{view_state}", language=None, wrap_lines=True)
             st.html('<p class="espalier-note">Opens the same runs in the same order for everyone who reaches this server.</p>')

@@ -1,8 +1,6 @@
 """Masks as pixelated pictures: static ones in HTML, and the viewer whose sparsity slider is answered in the browser."""
 
-import base64
 import html
-import io
 import json
 import math
 from collections.abc import Sequence
@@ -10,11 +8,11 @@ from typing import NamedTuple
 
 import numpy as np
 import streamlit as st
-from PIL import Image
 
 from prune_core.charts.first_layer import FirstLayerMask, tiled
+from prune_core.charts.pixels import data_uri
 from prune_core.charts.saliency import Grid
-from prune_core.charts.theme import SEQUENTIAL, colours
+from prune_core.charts.theme import SEQUENTIAL
 
 from .figure import scale_html, text
 from .plot import ASSETS
@@ -34,14 +32,6 @@ class Picture(NamedTuple):
     counts: np.ndarray
     alt: str
     label: str = ""
-
-
-def data_uri(counts: np.ndarray, largest: float) -> str:
-    """Counts (height, width) as an address of a PNG, one pixel a count, on the one scale of masks. Negative counts are transparent."""
-    pixels = np.concatenate([colours(counts, largest), np.where(counts < 0, 0, 255).astype(np.uint8)[..., None]], axis=-1)
-    out = io.BytesIO()
-    Image.fromarray(pixels, "RGBA").save(out, "PNG", optimize=True)
-    return "data:image/png;base64," + base64.b64encode(out.getvalue()).decode()
 
 
 def grid(pictures: Sequence[Picture], *, key: str, largest: float | None, across: int) -> None:

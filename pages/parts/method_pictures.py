@@ -80,9 +80,8 @@ def planned(entry: Protocol) -> bool:
 def grid_of(run_id: str, name: str) -> Grid:
     """The masks that a criterion would choose, from a finished scoring run: it doesn't change any more."""
     history = store().history(run_id)
-    found = [e for e in history.scorings if e.criterion == name]
-    only = type(history)(tuple(e for e in history.events if e not in history.scorings or e in found))
-    return saliency(only, {e.file: store().tensors(run_id, e.file) for e in found if e.file})
+    files = {e.file: store().tensors(run_id, e.file) for e in history.scorings if e.file and e.criterion == name}
+    return saliency(history, files, name)
 
 
 def scorings(name: str) -> Run | None:

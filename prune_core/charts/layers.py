@@ -83,7 +83,7 @@ def draw(numbers: Layers, theme: Theme, height: int | None = None, colour: str |
     titles = [b.title for b in numbers.bars]
     fig = figure(
         theme, height or 70 + 30 * max(1, len(titles)), margin={"l": 84, "r": 210, "t": 10, "b": 46, "pad": 8}, barmode="overlay",
-        bargap=0.62,
+        bargap=0.62, meta={"narrow": {"margin": {"r": 64}}},
         xaxis={
             "title": {"text": f"{words.capital(numbers.what)} kept, share of the layer"}, "range": [0, 1],
             "tickvals": [0, 0.25, 0.5, 0.75, 1], "ticktext": ["0", "25 %", "50 %", "75 %", "100 %"],
@@ -103,6 +103,6 @@ def draw(numbers: Layers, theme: Theme, height: int | None = None, colour: str |
     for b in numbers.bars:
         fig.add_annotation(
             x=1, xref="paper", y=b.title, xanchor="left", xshift=10, showarrow=False, text=f"{b.kept:,} of {b.units:,} · {b.percent}",
-            font={"size": 14, "color": theme.text},
+            font={"size": 14, "color": theme.text}, name=f"narrow:{b.percent}",
         )  # fmt: skip
     return fig
