@@ -8,57 +8,29 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO, TypeVar
+from typing import BinaryIO
 
 import click
 
 from . import catalogue
 from .events import Finished, Numbered, Progress
-from .overrides import parsed
 from .planning import plan
+from .report_command import report_command
 from .settings import settings
-from .spec import LONGEST_JSON, RunSpec
+from .spec import RunSpec
 from .steps import percent
-from .store import Run, Store
+from .store import Run, Store, StoreError
 from .store.bundles import KINDS
-from .wording import Problem, SpecError, shown
+from .sweep_command import sweep
+from .terminal import describes_a_run, duration, plain, spec_from, table
 
-F = TypeVar("F", bound=Callable[..., Any])
 RUN = click.argument("run")
-SET_HELP = "A field of the spec, repeatable; an option of an entry as criterion_options.n_examples=10."
+NEWEST = 500
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
 def commands() -> None:
     """Espalier: explore how neural networks can be pruned."""
-
-
-def describes_a_run(function: F) -> F:
-    """The options that `run` and `submit` have in common."""
-    file = click.option("--spec", "file", type=click.File("rb"), help="A spec as JSON, '-' for standard input; --set goes over it.")
-    field = click.option("--set", "settings_given", multiple=True, metavar="FIELD=VALUE", help=SET_HELP)
-    return file(field(function))
-
-
-def spec_from(file: BinaryIO | None, given: Sequence[str]) -> RunSpec:
-    """The spec of a JSON file with single fields put over it. Raises SpecError, a line a problem."""
-    data: dict[str, Any] = {}
-    if file is not None:
-        text = file.read(LONGEST_JSON + 1)
-        if not given or len(text) > LONGEST_JSON:
-            return RunSpec.read(text)
-        try:
-            data = json.loads(text)
-        except (ValueError, RecursionError):
-            return RunSpec.read(text)
-        if not isinstance(data, dict):
-            return RunSpec.read(text)
-    for setting in given:
-        field, equals, value = setting.partition("=")
-        if not equals or not field.strip():
-            raise SpecError([Problem("--set", f"must be field=value, got {shown(setting)}.")])
-        data[field.strip()] = parsed(field.strip(), value)
-    return RunSpec.read(data)
 
 
 @commands.command()
@@ -133,11 +105,19 @@ LISTS = {"criteria": catalogue.criteria, "models": catalogue.models, "datasets":
 
 
 @commands.command("list")
-@click.argument("what", type=click.Choice([*LISTS, "runs"]))
-def list_(what: str) -> None:
-    """What there is to choose from, or the runs of the store."""
+@click.argument("what", type=click.Choice([*LISTS, "runs", "sweeps"]))
+@click.option("--all", "all_", is_flag=True, help=f"Every run, not only the newest {NEWEST}.")
+def list_(what: str, all_: bool) -> None:
+    """What there is to choose from, or the runs and sweeps of the store."""
     if what == "runs":
-        table(("id", "state", "run", "test accuracy"), [(r.id, r.state, r.title, accuracy_of(r)) for r in Store.open().runs()])
+        runs = Store.open().runs(limit=None if all_ else NEWEST + 1)
+        shown = runs if all_ else runs[:NEWEST]
+        table(("id", "state", "run", "test accuracy"), [(r.id, r.state, r.title, accuracy_of(r)) for r in shown])
+        if len(shown) < len(runs):
+            click.echo(f"These are the newest {NEWEST}; --all lists the others too.", err=True)
+    elif what == "sweeps":
+        rows = [(s.id, f"{s.over:,} of {s.runs:,} over{', cancelled' * s.cancelled}", s.name) for s in Store.open().sweeps()]
+        table(("id", "state", "sweep"), rows)
     else:
         table(("name", "title", "what it is"), [(entry.name, entry.title, entry.summary) for entry in LISTS[what].values()])
 
@@ -211,6 +191,23 @@ def supervise(idle: float, checkpoint: float) -> None:
 
 
 @commands.command()
+def repair() -> None:
+    """Set a damaged database aside and make a new one of every run that can still be read."""
+    from .service import processes
+    from .store.repair import repair
+
+    if settings().database_url:
+        raise StoreError("database_url: only the SQLite database of a home folder can be repaired here; ask its administrator.")
+    done = repair(settings().home.expanduser().absolute(), processes.at_work)
+    click.echo(f"{len(done.whole)} runs are whole, {len(done.hurt)} have lost a part, {len(done.gone)} are gone.")
+    for word, ids in (("lost a part", done.hurt), ("gone", done.gone)):
+        for run_id in ids:
+            click.echo(f"{run_id}  {word}")
+    if done.aside:
+        click.echo(f"The damaged database is {done.aside.name} now, in the same folder.")
+
+
+@commands.command()
 def doctor() -> int:
     """What works here, and what to do about what does not."""
     from .doctor import examine
@@ -230,20 +227,5 @@ def accuracy_of(run: Run) -> str:
     return "" if accuracy is None else f"{100 * accuracy:.2f} %"
 
 
-def duration(seconds: float) -> str:
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"{minutes} min {rest} s"
-
-
-def table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
-    lines = [head, *(tuple(map(plain, row)) for row in rows)]
-    widths = [max(len(line[i]) for line in lines) for i in range(len(head))]
-    for line in lines:
-        click.echo("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
-
-
-def plain(text: str) -> str:
-    """Without anything that a terminal would act on: names and notes are other people's text."""
-    return "".join(c if c.isprintable() else " " for c in text)
+commands.add_command(sweep)
+commands.add_command(report_command)

@@ -65,12 +65,11 @@ def expand(base: Mapping[str, Any], over: Mapping[str, Sequence[Any]], seeds: in
     seeds: how many, counted from the base's own seed, or which. Raises SpecError that names the combinations that don't fit, or too many runs.
     """
     over = {field: list(dict.fromkeys(map(frozen, values))) for field, values in over.items()}
-    if "seed" in over and seeds == 1:
-        seeds, over = over["seed"], {field: values for field, values in over.items() if field != "seed"}
     problems = [Problem(field, "is set to one value and varied as well. Leave one of the two out.") for field in over if field in base]
     problems += [Problem(field, "needs at least one value to vary over.") for field, values in over.items() if not values]
-    if "seed" in over:
+    if "seed" in over and seeds != 1:
         problems.append(Problem("seed", "is varied twice: say how many seeds, or which."))
+    seeds = over.pop("seed", seeds)
     numbers = seeds_of(base, seeds, problems)
     total = prod(map(len, over.values())) * len(numbers)
     if total > LARGEST:
@@ -168,18 +167,26 @@ def plan_sweep(store: Store, specs: Sequence[RunSpec], follow: Iterable[str] = (
     asked = asked_for(specs, follow)
     wanted = {} if again else {spec.fingerprint: here(spec.device) for spec, _ in asked}
     before = store.find_all(wanted)
-    children = [run.spec for run in store.children(before) if run.environment in (None, here(run.spec.device))] if follow else []
-    new = [spec for spec, _ in asked if spec.fingerprint not in before]
-    owed = [Following(spec, twin) for spec, twins in asked for twin in twins if not any(answers(child, spec, twin) for child in children)]
-    speeds = store.speeds()
+    children: dict[str | None, list[Run]] = {}
+    for child in store.children(before):
+        if child.environment in (None, here(child.spec.device)):
+            children.setdefault(child.parent, []).append(child)
+    already, owed = dict(before), list[Following]()
+    for spec, twins in asked:
+        there = children.get(spec.fingerprint, []) if twins else []
+        for twin in twins:
+            run = next((run for run in there if answers(run.spec, spec, twin)), None)
+            if run is None:
+                owed.append(Following(spec, twin))
+            else:
+                already[run.fingerprint] = run
+    new, speeds = [spec for spec, _ in asked if spec.fingerprint not in before], store.speeds()
     times = [estimate(spec, speeds) for spec in (*new, *map(stand_in, owed))]
-    return Planned(new, list(before.values()), owed, makespan([t.seconds for t in times], slots), all(t.measured for t in times))
+    return Planned(new, list(already.values()), owed, makespan([t.seconds for t in times], slots), all(t.measured for t in times))
 
 
 def answers(child: RunSpec, spec: RunSpec, twin: TwinName) -> bool:
-    """Whether a run that starts from another one is that follow-up of the spec."""
-    if child.parent is None or child.parent.fingerprint != spec.fingerprint:
-        return False
+    """Whether a run that starts from one of the spec is that follow-up of it."""
     if twin in ("scratch_e", "equal_pipeline"):
         return child.protocol == "from_scratch" and child.epochs == stand_in(Following(spec, twin)).epochs
     return child.protocol == "mask_control" and getattr(child.protocol_options, "mask", "") == twin

@@ -91,6 +91,7 @@ class TestExpansion:
             ({"sparsity": 0.9}, {"sparsity": [0.95]}, 1, "sparsity: is set to one value and varied as well."),
             ({}, {"sparsity": []}, 1, "sparsity: needs at least one value to vary over."),
             ({}, {"seed": [1, 2]}, 3, "seed: is varied twice"),
+            ({"seed": 3}, {"seed": [1, 2]}, 1, "seed: is set to one value and varied as well."),
             ({}, {}, 0, "seeds: must be between 1 and 2,000, got 0."),
             ({}, {}, 10**9, "seeds: must be between 1 and 2,000, got 1,000,000,000."),
             ({"seed": "x"}, {}, 2, "seed: must be a whole number, got 'x'."),
@@ -173,7 +174,7 @@ class TestFollowing:
         assert store.sweep(again.id).counts == {"finished": 8}
         assert len(store.runs()) == 8
         plan = plan_sweep(store, specs, ["dense", "shuffled", "scratch_e"], slots=2)
-        assert (plan.new, plan.follow, plan.seconds, len(plan.already)) == ([], [], 0, 4)
+        assert (plan.new, plan.follow, plan.seconds, len(plan.already)) == ([], [], 0, 8)
 
     def test_asked_again_all_of_it_runs_again(self, store):
         specs = expand(BASE, {}, 1)
