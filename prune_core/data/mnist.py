@@ -21,7 +21,7 @@ def load_fashion_mnist(folder: Path, report: Report) -> Arrays:
 
 
 def load(name: str, choose: Callable[[Any], Any], folder: Path, report: Report) -> Arrays:
-    """Both parts of a data set of MNIST's format. Raises DataError that names the files and the folder."""
+    """Both parts of a data set of MNIST's format. Raises DataError that names the files and where they belong."""
     entry = catalogue.datasets[name]
     here = all((folder / file.path).exists() for file in entry.files)
     report(f"Unpacking {entry.title}" if here else f"Downloading {entry.title}, {entry.download_bytes / 1e6:.0f} MB")
@@ -30,8 +30,11 @@ def load(name: str, choose: Callable[[Any], Any], folder: Path, report: Report) 
         train, test = (kind(folder, train=part, download=True) for part in (True, False))
     except (OSError, RuntimeError) as error:
         files = ", ".join(Path(file.path).name for file in entry.files)
-        where = folder / Path(entry.files[0].path).parent
-        raise DataError(f"{entry.title} is not here and could not be downloaded. Put {files} into {where}.") from error
+        where = Path(entry.files[0].path).parent.as_posix()
+        raise DataError(
+            f"{entry.title} is not here and could not be downloaded. Put {files} into {where} of the data folder; "
+            "`python -m prune_core doctor` says where that is."
+        ) from error
     return Arrays(*arrays(train), *arrays(test))
 
 

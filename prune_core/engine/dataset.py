@@ -8,9 +8,11 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ..catalogue import DataSet, function_of
@@ -113,10 +115,16 @@ def decode(entry: DataSet, folder: Path, report: Callable[[str], None]) -> None:
             ("validation", source.train_images[validation], source.train_labels[validation]),
             ("test", source.test_images, source.test_labels),
         ):
-            np.save(beside / f"{part}-images.npy", np.ascontiguousarray(images))
-            np.save(beside / f"{part}-labels.npy", labels)
+            keep(beside / f"{part}-images.npy", np.ascontiguousarray(images))
+            keep(beside / f"{part}-labels.npy", labels)
         os.rename(beside, folder)
     except OSError as error:
         shutil.rmtree(beside)
         if not folder.exists():
             raise DataError(f"{entry.title} can't be written to the cache: {error.strerror or error}.") from error
+
+
+def keep(path: Path, array: NDArray[Any]) -> None:
+    """An array as a file that only its owner reads."""
+    with open(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
+        np.save(file, array)

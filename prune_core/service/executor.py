@@ -112,13 +112,7 @@ class LocalExecutor:
         pid, since = (child.process.pid, child.born) if child else (running.pid, running.born)
         if pid is None or (child is None and running.host != processes.host()) or not processes.alive(pid, since):
             return
-        with suppress(ProcessLookupError, PermissionError):
-            if not force:
-                os.kill(pid, signal.SIGTERM)
-            elif os.getpgid(pid) == pid:
-                os.killpg(pid, signal.SIGKILL)
-            else:
-                os.kill(pid, signal.SIGKILL)
+        end(pid, force)
 
     def tidy(self, running: Iterable[Running]) -> None:
         wanted = {(r.run_id, r.attempt) for r in running}
@@ -141,6 +135,17 @@ class LocalExecutor:
 
 
 def nothing() -> None: ...
+
+
+def end(pid: int, force: bool) -> None:
+    """Ask a process to end, or end it with everything that it has started."""
+    with suppress(ProcessLookupError, PermissionError):
+        if not force:
+            os.kill(pid, signal.SIGTERM)
+        elif os.getpgid(pid) == pid:
+            os.killpg(pid, signal.SIGKILL)
+        else:
+            os.kill(pid, signal.SIGKILL)
 
 
 def in_words(code: int) -> str:

@@ -53,7 +53,7 @@ class Supervisor:
         if not self.wait_for_lease():
             return
         self.executor = self.new_executor()
-        log.info("Supervises %s as process %d with %d slots.", self.store.home, self.lease.pid, self.plan.slots)
+        log.info("Supervises as process %d with %d slots.", self.lease.pid, self.plan.slots)
         self.active = time.monotonic()
         while not self.stop.is_set():
             try:

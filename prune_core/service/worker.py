@@ -10,6 +10,7 @@ from threading import Event, Thread
 from typing import NamedTuple
 
 from ..events import Cancelled, Progress
+from ..places import log_to_stderr
 from ..store import Attempt, AttemptOver, Store, StoreError
 from ..store.queue import requeue
 from . import processes
@@ -39,6 +40,7 @@ class Job(NamedTuple):
 
 def work(job: Job) -> None:
     """Carry out the job. Ends with status 0 unless the store can't be written; everything else is in the store by then."""
+    os.umask(0o077)
     stopping = Event()
     signal.signal(signal.SIGTERM, lambda *_: stopping.set())
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -147,4 +149,4 @@ def write_to(path: Path) -> None:
     os.dup2(descriptor, 1)
     os.dup2(descriptor, 2)
     os.close(descriptor)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr, force=True)
+    log_to_stderr()

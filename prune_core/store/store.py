@@ -3,26 +3,26 @@
 import shutil
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, Unpack
 from uuid import uuid4
 
-from sqlalchemy import Connection, delete, func, insert, or_, select, update
+from sqlalchemy import Connection, delete, func, insert, select, update
 
 from ..events import Numbered, from_json
 from ..history import History
+from ..places import nameless
 from ..settings import settings
 from ..spec import RunSpec
-from ..wording import SpecError
 from . import bundles, queue, sweeps
 from .attempts import Attempt
 from .database import PATIENCE, Database, make_private, private
 from .files import LOG, check, unpacked
 from .lease import OWED, WORK
+from .listing import Filters, conditions
 from .records import (
     ENDED,
     LONGEST_NAME,
     LONGEST_NOTES,
-    STATES,
     AttemptRecord,
     Environment,
     NoSuchRun,
@@ -39,7 +39,7 @@ from .records import (
     run_of,
 )  # fmt: skip
 from .sweeps import Sweep
-from .tables import EVENTS, FILES, MEMBERS, RUNS
+from .tables import EVENTS, FILES, RUNS
 from .upgrade import upgrade
 
 if TYPE_CHECKING:
@@ -89,32 +89,20 @@ class Store:
         with self.database.reading() as connection:
             return run_of(self._row(connection, run_id))
 
-    def runs(
-        self, states: Collection[State] = (), search: str = "", limit: int | None = 500, *, model: str | None = None, dataset: str | None = None,
-        protocols: Collection[str] = (), sweep: str | None = None, group: str | None = None, parent: str | None = None,
-    ) -> list[Run]:  # fmt: skip
-        """Runs, newest first, at most `limit` (None: all). Each filter leaves only the runs that it names.
+    def runs(self, states: Collection[State] = (), search: str = "", limit: int | None = 500, **filters: Unpack[Filters]) -> list[Run]:
+        """Runs, newest first, at most `limit` (None: all).
 
-        search: text in name, title or notes. sweep: id; group, parent: fingerprints.
+        states: only these; search: only those with this text in name, title or notes; filters: only what they name (`listing.Filters`).
         """
         query = select(RUNS).order_by(RUNS.c.created.desc(), RUNS.c.position.desc()).limit(limit)
-        if states:
-            query = query.where(RUNS.c.state.in_([s for s in states if s in STATES]))
-        for column, value in ((RUNS.c.model, model), (RUNS.c.dataset, dataset), (RUNS.c.family, group), (RUNS.c.parent, parent)):
-            if value is not None:
-                query = query.where(column == value)
-        if protocols:
-            query = query.where(RUNS.c.protocol.in_(protocols))
-        if sweep is not None:
-            query = query.where(RUNS.c.id.in_(select(MEMBERS.c.run).where(MEMBERS.c.sweep == sweep)))
-        if search:
-            try:
-                checked_text("search", search, LONGEST_NOTES)
-            except SpecError:
-                return []
-            query = query.where(or_(*(column.icontains(search, autoescape=True) for column in (RUNS.c.name, RUNS.c.title, RUNS.c.notes))))
         with self.database.reading() as connection:
-            return readable(list(connection.execute(query).all()))
+            return readable(list(connection.execute(query.where(*conditions(states, search, filters))).all()))
+
+    def count(self, states: Collection[State] = (), search: str = "", **filters: Unpack[Filters]) -> int:
+        """How many runs there are of a kind, without reading them. Filters as in `runs`."""
+        query = select(func.count()).select_from(RUNS)
+        with self.database.reading() as connection:
+            return connection.scalar(query.where(*conditions(states, search, filters))) or 0
 
     def find(self, fingerprint: str, environment: Environment | None = None) -> Run | None:
         """The run of that fingerprint that is furthest: finished, else running, else queued; never a failed or cancelled one.
@@ -233,7 +221,7 @@ class Store:
             return ""
         with path.open("rb") as file:
             file.seek(max(0, path.stat().st_size - LOG_TAIL))
-            return file.read(LOG_TAIL).decode(errors="replace")
+            return nameless(file.read(LOG_TAIL).decode(errors="replace"))
 
     def speeds(self) -> dict[tuple[str, str], float]:
         """(model, data set) -> seconds per epoch in the latest run of the two that finished here, for estimates."""
@@ -245,8 +233,7 @@ class Store:
 
     def queue_length(self) -> int:
         """How many runs are queued."""
-        with self.database.reading() as connection:
-            return connection.scalar(select(func.count()).where(RUNS.c.state == "queued")) or 0
+        return self.count(states=["queued"])
 
     def attempts(self, run_id: str) -> list[AttemptRecord]:
         """Every try at the run: when, by which process, from which event, why it ended."""

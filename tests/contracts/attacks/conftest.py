@@ -23,6 +23,12 @@ ROOT = Path(__file__).parents[3]
 READ = re.compile(r"""query_params(?:\.get\(|\[)\s*["'](\w+)["']|key=["'](\w+)["'](?=[^()]*bind=)""")
 HOSTS = ["localhost", "127.0.0.1", "*.example.org"]
 
+SECRETS = {
+    "HF_TOKEN": "hf_secret_of_the_test",
+    "AWS_SECRET_ACCESS_KEY": "aws/secret+of+the+test",
+    "ESPALIER_TEST": "a variable of the test",
+}
+
 Client = Callable[..., TestClient]
 
 
@@ -67,10 +73,17 @@ class Front(Server):
 @pytest.fixture(scope="package")
 def front(tmp_path_factory) -> Iterator[Front]:
     home = tmp_path_factory.mktemp("attacked") / "house-of-secrets"
-    server = Front(home)
-    server.finished, server.failed = hostile_runs(server.store)
-    yield server
-    server.stop()
+    data = home / "data-of-secrets"
+    data.mkdir(parents=True)
+    (data / "FashionMNIST").write_text("a file where the folder belongs: neither found nor downloaded")
+    home.chmod(0o700)
+    with pytest.MonkeyPatch.context() as environment:
+        for name, value in {**SECRETS, "ESPALIER_DATA": str(data)}.items():
+            environment.setenv(name, value)
+        server = Front(home)
+        server.finished, server.failed = hostile_runs(server.store)
+        yield server
+        server.stop()
 
 
 @pytest.fixture
