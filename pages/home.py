@@ -11,6 +11,7 @@ from prune_core import RunSpec
 from prune_core.charts import words
 from prune_core.charts.saliency import Grid, saliency
 from prune_core.store import Run, StoreError
+from prune_core.store.examples import examples
 
 REMOVED = 0.95
 
@@ -20,8 +21,8 @@ def example() -> Run | None:
     default = store().find(RunSpec(protocol="score", dataset="mnist").fingerprint)
     if default and default.state == "finished":
         return default
-    others = (r for r in store().runs(states=["finished"], limit=10_000) if r.example and r.spec.protocol == "score")
-    return next((r for r in others if getattr(r.spec.protocol_options, "classes", "") == "each"), None)
+    scored = (r for r in examples(store()) if r.spec.protocol == "score")
+    return next((r for r in scored if getattr(r.spec.protocol_options, "classes", "") == "each"), None)
 
 
 @st.cache_data(show_spinner=False, max_entries=4)
@@ -80,11 +81,12 @@ def left(run: Run) -> str:
 @st.fragment(run_every=2)
 def going_on() -> None:
     """What is running now; else the example run to open."""
-    runs = store().runs(states=["running", "queued"], limit=20)
+    going, waiting = store().runs(states=["running"], limit=100), store().queue_length()
+    runs = going or store().runs(states=["queued"], limit=1)
     with st.container(horizontal=True, horizontal_alignment="right", vertical_alignment="center", key="home-now"):
         if runs:
-            run = next((r for r in reversed(runs) if r.state == "running"), runs[-1])
-            more = f"{len(runs)} under way: " if len(runs) > 1 else ""
+            run, all_of_them = runs[-1], len(going) + waiting
+            more = f"{all_of_them:,} under way: " if all_of_them > 1 else ""
             st.page_link(
                 "run.py", label=f"{more}{plain(run.title)}, {left(run)}", icon=":material/motion_photos_on:", query_params={"run": run.id}
             )
@@ -97,7 +99,8 @@ def going_on() -> None:
 
 
 def finished_example() -> Run | None:
-    return next((r for r in store().runs(states=["finished"]) if r.example and r.spec.protocol != "score"), None)
+    """One that trains and prunes, to open: the newest."""
+    return next((r for r in examples(store()) if "sparsity" in r.spec.protocol_entry.uses and r.parent is None), None)
 
 
 style.head(
@@ -121,5 +124,5 @@ with st.container(horizontal=True, vertical_alignment="center", key="home-ways")
     if st.button("Explore this picture" if run else "Look at a criterion", icon=":material/grid_on:", key="home-explore"):
         st.switch_page("saliency.py")
     if st.button("Compare finished runs", icon=":material/compare_arrows:", key="home-runs"):
-        st.switch_page("runs.py")
+        st.switch_page("trade_off.py")
     going_on()

@@ -92,6 +92,9 @@ def prunings(run: Run, history: History) -> Number:
     if history.started is None:
         return Number("Prunings done", "–", "not started", help)
     planned, done = tuple(planned_prunings(history.started.plan)), len(history.prunings)
+    if not planned and done:
+        taken = "Where the masks of this run come from. They were put on before training, and nothing is pruned after."
+        return Number("Masks", "taken over", f"{words.share(1 - history.prunings[-1].kept / history.prunings[-1].units)} removed", taken)
     if not planned:
         return Number("Prunings done", "none", "this run does not prune", help)
     if done == len(planned):
