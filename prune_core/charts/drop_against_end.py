@@ -108,7 +108,13 @@ class DropAgainstEnd(NamedTuple):
         n, r = len(self.counted), self.correlation
         if not n:
             return "No finished run to compare yet."
-        what = " ".join([f"Runs with {SAME}.", *(f"{words.capital(c.label)}: {c.mixed}." for c in self.counted if c.mixed)])
+        what = " ".join(
+            [
+                f"Runs with {SAME}.",
+                *(f"{c.label}: {c.seeds}." for c in self.configurations if c.at_chance),
+                *(f"{c.label}: {c.mixed}." for c in self.counted if c.mixed),
+            ]
+        )
         if r is None:
             one = "configuration" if n == 1 else "configurations"
             return f"{words.capital(words.counted(n))} {one}: too few for a correlation. {what}"
