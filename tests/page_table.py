@@ -16,12 +16,13 @@ class PageEntry(NamedTuple):
 
 
 def page_table() -> tuple[PageEntry, ...]:
-    """Every `st.Page(...)` of pages/_shell.py, in its order."""
-    calls = [node for node in ast.walk(ast.parse((PAGES / "_shell.py").read_text())) if isinstance(node, ast.Call)]
-    return tuple(entry(call) for call in calls if isinstance(call.func, ast.Attribute) and call.func.attr == "Page")
+    """Every `st.Page("file", title="...")` of pages/_shell.py, in its order."""
+    calls = [node for node in ast.walk(ast.parse((PAGES / "_shell.py").read_text())) if isinstance(node, ast.Call) and node.args]
+    pages = [call for call in calls if isinstance(call.func, ast.Attribute) and call.func.attr == "Page"]
+    return tuple(entry(call) for call in pages if isinstance(call.args[0], ast.Constant))
 
 
 def entry(call: ast.Call) -> PageEntry:
     file = ast.literal_eval(call.args[0])
-    told = {word.arg: ast.literal_eval(word.value) for word in call.keywords if word.arg}
+    told = {word.arg: ast.literal_eval(word.value) for word in call.keywords if word.arg and isinstance(word.value, ast.Constant)}
     return PageEntry(file, told["title"], "" if told.get("default") else told.get("url_path", Path(file).stem))
