@@ -197,6 +197,8 @@ def together(numbers: Widths, removed: float) -> str:
     if not moments:
         return "None of them has removed anything yet."
     shares = [[k.mean / row.units for row, k in zip(numbers.rows, m.kept, strict=True)] for m in moments]
+    if all(share == 1 for each in shares for share in each):
+        return f"No layer has lost any of its {numbers.what} yet."
     hardest = [min(range(len(each)), key=each.__getitem__) for each in shares]
     layer = max(set(hardest), key=lambda r: (hardest.count(r), -r))
     left = [each[layer] for each, r in zip(shares, hardest, strict=True) if r == layer]
@@ -212,6 +214,8 @@ def clause(numbers: Widths, p: Profile, m: Moment) -> str:
     if gone := [row.title for row, share in zip(numbers.rows, shares, strict=True) if share == 0]:
         return f"{p.label} leaves nothing of {words.listed(gone)}"
     least, most = min(range(len(shares)), key=shares.__getitem__), max(range(len(shares)), key=shares.__getitem__)
+    if shares[least] == 1:
+        return f"{p.label} leaves all {numbers.what} of every layer"
     if shares[most] - shares[least] < 0.01:
         return f"{p.label} keeps {words.share(m.total / numbers.units)} of the {numbers.what}, about the same share of every layer"
     titles = [row.title for row in numbers.rows]
