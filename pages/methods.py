@@ -106,6 +106,8 @@ style.head(
 if asked not in known:
     figure.caption(unknown(asked, known).partition(" Choices:")[0].capitalize() + " Every method stands in the list.")
 entry = known.get(asked, known[FIRST])
+if "method" in st.query_params:
+    st.query_params["method"] = entry.name  # a link within a page changes what the page is told, and not what the browser's address says
 left, right = st.columns([3, 10], gap="large")
 with left:
     listing(entry)
