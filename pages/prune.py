@@ -1,20 +1,24 @@
-"""Prune: choose, see the plan, start."""
+"""Prune: choose, see the plan, start: one run, or many at once."""
 
 import html
 
 import streamlit as st
 
-from pages.parts import figure, style
-from pages.parts.plain import plain
+from pages.parts import figure, repeat_form, style
 from pages.parts.plot import plot
+from pages.parts.problems import problems
 from pages.parts.spec_form import Filled, is_here, spec_form
 from pages.parts.stored import store
 from pages.parts.times import when
 from prune_core import RunSpec, SpecError
 from prune_core.charts import staircase, words
+from prune_core.environment import here
 from prune_core.estimate import Estimate, estimate
-from prune_core.service import slots, submit
+from prune_core.service import slots, submit, submit_sweep
 from prune_core.store import Run, StoreError
+from prune_core.sweeps import Planned, plan_sweep, words_of
+
+LISTED = 24
 
 
 def preview(spec: RunSpec, cost: Estimate) -> None:
@@ -35,7 +39,7 @@ def preview(spec: RunSpec, cost: Estimate) -> None:
 def start(filled: Filled, cost: Estimate) -> None:
     """The button, what it will cost, and the same run if it has been here before."""
     spec = filled.spec
-    before, refused = store().find(spec.fingerprint), ""
+    before, refused = store().find(spec.fingerprint, here(spec.device)), ""
     with st.container(horizontal=True, vertical_alignment="center", key="start"):
         if st.button("Start run", type="primary", icon=":material/play_arrow:", disabled=not filled.ready, key="start-run"):
             try:
@@ -47,10 +51,10 @@ def start(filled: Filled, cost: Estimate) -> None:
         if before and st.button("Open that run", icon=":material/show_chart:", key="open-run"):
             st.switch_page("run.py", query_params={"run": before.id})
         st.html(f'<p class="espalier-note">{figure.text(prospects(spec, cost))}</p>', width="content")
-    if refused:
-        st.error(plain(refused), icon=":material/error:")
-    if before:
-        st.html(f'<p class="espalier-note">{figure.text(been_here(before))}</p>')
+    problems([refused])
+    elsewhere = None if before else store().find(spec.fingerprint)
+    if said := been_here(before) if before else from_elsewhere(elsewhere) if elsewhere else "":
+        st.html(f'<p class="espalier-note">{figure.text(said)}</p>')
 
 
 def prospects(spec: RunSpec, cost: Estimate) -> str:
@@ -61,9 +65,12 @@ def prospects(spec: RunSpec, cost: Estimate) -> str:
     if free > queued:
         turn = f"{free} {'slot' if free == 1 else 'slots'} free · starts at once"
     known = "" if cost.measured else ", by a first guess"
+    return f"About {words.duration(max(1.0, cost.seconds))} on this machine{known}{to_fetch(spec)} · {turn}"
+
+
+def to_fetch(spec: RunSpec) -> str:
     entry = spec.dataset_entry
-    fetch = "" if is_here(entry) else f" · {entry.download_bytes / 1e6:.0f} MB to download first"
-    return f"About {words.duration(max(1.0, cost.seconds))} on this machine{known}{fetch} · {turn}"
+    return "" if is_here(entry) else f" · {entry.download_bytes / 1e6:.0f} MB to download first"
 
 
 def been_here(run: Run) -> str:
@@ -76,6 +83,79 @@ def been_here(run: Run) -> str:
     return f"This very run has finished here, {moment}{right}. Started again, it gives the same network."
 
 
+def from_elsewhere(run: Run) -> str:
+    """That the same run is here from another version or device, where chance is drawn alike and sums are rounded otherwise."""
+    place = run.environment
+    made = f" with Espalier {place.code}, torch {place.torch}, {place.device}" if place else ""
+    return f"The same run is here, computed elsewhere{made}. Started here, it may give a slightly different network."
+
+
+def start_many(filled: Filled, specs: list[RunSpec]) -> None:
+    """The button for a sweep, what it comes to, and which of its runs are here already."""
+    beside, refused = filled.repeat.beside, ""
+    again = bool(st.session_state.get("sweep-again"))
+    try:
+        planned = plan_sweep(store(), specs, beside, slots=slots(), again=again)
+    except SpecError as error:
+        problems(list(map(str, error.problems)))
+        return
+    with st.container(horizontal=True, vertical_alignment="center", key="start"):
+        label = f"Start {runs(planned.to_run)}" if planned.to_run else f"Show these {runs(planned.runs)}"
+        if st.button(label, type="primary", icon=":material/play_arrow:", disabled=not filled.ready, key="start-sweep"):
+            try:
+                sweep = submit_sweep(store(), specs, follow=beside, again=again)
+            except (SpecError, StoreError) as error:
+                refused = str(error)
+            else:
+                st.switch_page("runs.py", query_params={"sweep": sweep.id})
+        known = planned if not again else plan_sweep(store(), specs, beside, slots=slots())
+        if known.already:
+            ran_already(known)
+        st.html(f'<p class="espalier-note">{figure.text(outlook(specs, planned))}</p>', width="content")
+    problems([refused])
+
+
+def ran_already(planned: Planned) -> None:
+    """Which of the runs are here, each with its way there, and the wish to run them again."""
+    with st.popover(f"{len(planned.already):,} of {planned.runs:,} have already run", icon=":material/history:", key="sweep-already"):
+        rows = "".join(
+            f'<a href="run?run={run.id}" target="_self">{figure.text(run.title)}</a><span>{figure.text(result(run))}</span>'
+            for run in planned.already[:LISTED]
+        )
+        st.html(f'<div class="espalier-links">{rows}</div>')
+        if len(planned.already) > LISTED:
+            st.html(f'<p class="espalier-note">and {len(planned.already) - LISTED:,} more</p>')
+        st.toggle(
+            "Run them again",
+            key="sweep-again",
+            help="Otherwise they count as they are: the same code, torch and device give the same network.",
+        )
+
+
+def result(run: Run) -> str:
+    reached = run.summary.test_accuracy if run.summary else None
+    return run.state if reached is None else words.accuracy(reached)
+
+
+def outlook(specs: list[RunSpec], planned: Planned) -> str:
+    """What is varied, how long it takes, and what waits for what."""
+    said = [words_of(specs)]
+    if planned.to_run:
+        guess = "" if planned.measured else ", by a first guess"
+        at_once = f", {words.counted(slots())} at a time" if slots() > 1 and planned.to_run > 1 else ""
+        said.append(f"about {words.duration(max(1.0, planned.seconds))} on this machine{at_once}{guess}{to_fetch(specs[0])}")
+    if planned.follow:
+        said.append(f"{words.counted(len(planned.follow))} of them start when the run that they follow has finished")
+    queued = store().queue_length()
+    if planned.to_run and queued:
+        said.append(f"{words.counted(queued)} {'other' if queued == 1 else 'others'} in the queue before them")
+    return " · ".join(said)
+
+
+def runs(n: int) -> str:
+    return "1 run" if n == 1 else f"{n:,} runs"
+
+
 st.html(style.ASSETS / "work.css")
 style.head("What happens if I prune ...?", "Choose a network, data and a criterion. What the plan says is exactly what will run.")
 with st.container(key="view"):
@@ -83,8 +163,16 @@ with st.container(key="view"):
     with form:
         filled = spec_form()
     with plan:
-        for problem in filled.problems:
-            st.error(plain(str(problem)), icon=":material/error:")
+        specs, misfits = [filled.spec], list[str]()
+        try:
+            specs = repeat_form.specs(filled.spec, filled.repeat)
+        except SpecError as error:
+            misfits = list(map(str, error.problems))
+            filled = filled._replace(ready=False)
+        problems([*map(str, filled.problems), *misfits])
         cost = estimate(filled.spec, store().speeds())
         preview(filled.spec, cost)
-        start(filled, cost)
+        if filled.repeat.is_one_run:
+            start(filled, cost)
+        else:
+            start_many(filled, specs)

@@ -3,73 +3,55 @@
 from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Literal
 
 import streamlit as st
 
-from pages.parts import figure, style
+from pages.parts import figure, style, sweep_head
 from pages.parts.empty import empty
 from pages.parts.naming import naming
 from pages.parts.plain import plain
 from pages.parts.run_words import ALIVE
-from pages.parts.runs_table import COLUMNS, are_over, table
+from pages.parts.runs_filter import SWEEP, beneath, found, named_sweep, scorings
+from pages.parts.runs_table import are_over, select
+from pages.parts.spec_form import asked_here
 from pages.parts.stored import store
-from prune_core.charts import curves
+from prune_core.charts import curves, words
 from prune_core.overrides import overrides
-from prune_core.store import Run, State, StoreError
+from prune_core.store import Run, StoreError
 
-FILTERS: dict[str, tuple[State, ...]] = {
-    "Under way": ("queued", "running"), "Finished": ("finished",), "Failed": ("failed",), "Cancelled": ("cancelled",)
-}  # fmt: skip
-EXAMPLES = "Examples"
 LOOK_SECONDS = 2
 DRAWN = 12
 
 
 def heading(any_runs: bool) -> None:
+    """Question and ways on. A sweep has a button of its own that leads further."""
     with st.container(horizontal=True, vertical_alignment="bottom", key="runs-head"):
         with st.container():
             style.head("What have we tried?", "Select runs to see them together.")
         if st.button("Import", icon=":material/upload:", key="import"):
             take_in()
-        if any_runs and st.button("New run", type="primary", icon=":material/add:", key="new-run"):
+        kind: Literal["primary", "secondary"] = "secondary" if SWEEP in st.query_params else "primary"
+        if any_runs and st.button("New run", type=kind, icon=":material/add:", key="new-run"):
             st.switch_page("prune.py")
-
-
-def found() -> list[Run]:
-    """The runs that the filters leave."""
-    with st.container(horizontal=True, vertical_alignment="bottom", key="runs-filters"):
-        search = st.text_input(
-            "Search", placeholder="Search name, model, notes", icon=":material/search:", label_visibility="collapsed", width=300, max_chars=200,
-            key="search", bind="query-params",
-        )  # fmt: skip
-        chosen = st.pills(
-            "State", [*FILTERS, EXAMPLES], selection_mode="multi", label_visibility="collapsed", key="state", bind="query-params"
-        )
-    runs = store().runs(states=[state for name in chosen for state in FILTERS.get(name, ())], search=search or "")
-    if EXAMPLES in chosen:
-        return [run for run in runs if run.example]
-    return runs
 
 
 def listing() -> None:
     """The table, and what can be done with the rows that are selected."""
-    runs = found()
+    sweep = named_sweep()
+    if sweep:
+        waiting = store().runs(states=["queued", "running"], sweep=sweep.id, limit=None) if sweep.under_way else []
+        sweep_head.head(sweep, waiting)
+    elif SWEEP in st.query_params:
+        figure.caption("The sweep that the address names is not here. It was deleted, or it belongs to another store.")
+    runs, total, apart = found(sweep)
+    if alive and not store().is_busy():
+        st.rerun()
     if not runs:
-        st.html(f'<p class="espalier-caption">{figure.text("No run fits this search." if store().runs(limit=1) else "")}</p>')
+        figure.caption("No run fits this search." if not apart else f"No run fits this search; {scorings(apart)} would.")
         return
-    # The key names the rows: a selection must never slide to another run when one comes or goes.
-    rows = st.dataframe(
-        table(runs, st.context.timezone),
-        column_config=COLUMNS,
-        hide_index=True,
-        on_select="rerun",
-        selection_mode="multi-row",
-        height=min(460, 38 + 35 * len(runs)),
-        placeholder="",
-        alt="Runs, newest first",
-        key=f"runs-{hash(tuple(run.id for run in runs))}",
-    )["selection"]["rows"]
-    selected = [runs[row] for row in rows if row < len(runs)]
+    selected = select(runs)
+    beneath(len(runs), total, apart)
     if selected:
         actions(selected)
         drawing(selected)
@@ -83,9 +65,14 @@ def actions(runs: Sequence[Run]) -> None:
         if len(runs) == 1:
             if st.button("Open", icon=":material/show_chart:", key="open"):
                 st.switch_page("run.py", query_params={"run": first.id})
-            if "training" in first.spec.protocol_entry.uses and st.button("Run again", icon=":material/replay:", key="again"):
+            if asked_here(first.spec.protocol_entry) and st.button("Run again", icon=":material/replay:", key="again"):
                 st.switch_page("prune.py", query_params=overrides(first.spec))
             naming(first)
+        elif st.button(
+            "Compare", icon=":material/compare_arrows:", disabled=len(runs) > DRAWN, key="compare",
+            help=f"Curves and differing settings of two to {words.counted(DRAWN)} runs on one page.",
+        ):  # fmt: skip
+            st.switch_page("compare.py", query_params={"runs": ",".join(run.id for run in runs)})
         if any(run.state in ALIVE for run in runs) and st.button("Cancel", icon=":material/stop:", key="cancel"):
             for run in runs:
                 store().request_cancel(run.id)
@@ -169,7 +156,7 @@ st.html(style.ASSETS / "work.css")
 any_runs = bool(store().runs(limit=1))
 heading(any_runs)
 if any_runs:
-    alive = bool(store().runs(states=["queued", "running"], limit=1))
+    alive = store().is_busy()
     st.fragment(listing, run_every=LOOK_SECONDS if alive else None)()
 else:
     empty("Nothing has been run here yet. The first run takes a few seconds and needs no download.", "Prune a network", "prune.py")

@@ -11,6 +11,7 @@ from prune_core.store import Run
 from .run_words import ALIVE
 from .times import when
 
+SELECTED = "runs-selected"
 COLUMNS: dict[str, Any] = {
     "Run": st.column_config.TextColumn(width="large"),
     "State": st.column_config.TextColumn(width="small"),
@@ -20,6 +21,30 @@ COLUMNS: dict[str, Any] = {
     "Time": st.column_config.TextColumn(width="small", alignment="right"),
     "Started": st.column_config.TextColumn(width="small", alignment="right"),
 }
+
+
+def select(runs: Sequence[Run]) -> list[Run]:
+    """The table; returns the runs that are selected in it.
+
+    Its key names the rows: a selection must never slide to another run when one comes or goes. It is carried over by id instead.
+    """
+    before: list[str] = st.session_state.get(SELECTED, [])
+    kept = [row for row, run in enumerate(runs) if run.id in before]
+    rows = st.dataframe(
+        table(runs, st.context.timezone),
+        column_config=COLUMNS,
+        hide_index=True,
+        on_select="rerun",
+        selection_mode="multi-row",
+        selection_default={"selection": {"rows": kept}},
+        height=min(460, 38 + 35 * len(runs)),
+        placeholder="",
+        alt="Runs, newest first",
+        key=f"runs-{hash(tuple(run.id for run in runs))}",
+    )["selection"]["rows"]
+    selected = [runs[row] for row in rows if row < len(runs)]
+    st.session_state[SELECTED] = [run.id for run in selected]
+    return selected
 
 
 def table(runs: Sequence[Run], zone: str | None) -> dict[str, list[Any]]:

@@ -6,17 +6,19 @@ from typing import Any, NamedTuple
 
 import streamlit as st
 from pydantic import BaseModel
+from streamlit.delta_generator import DeltaGenerator
 
 from prune_core import RunSpec, SpecError, catalogue
-from prune_core.catalogue import DataSet, Entry
+from prune_core.catalogue import DataSet, Entry, Protocol
 from prune_core.overrides import overrides, read_what_fits
 from prune_core.settings import settings
 from prune_core.spec import TABLES as ENTRIES
 from prune_core.steps import percent
 from prune_core.wording import Problem
 
-from . import options_form
+from . import options_form, repeat_form
 from .options_form import Field
+from .repeat_form import Repeat
 
 SPARSITIES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.92, 0.94, 0.95, 0.96, 0.97, 0.98, 0.99, 0.995, 0.998, 0.999)
 LARGEST_SEED = 2**53 - 1  # the largest whole number that a browser keeps
@@ -30,6 +32,7 @@ class Filled(NamedTuple):
     """What the form says. `problems`: values that were refused, in the address or in the form; `ready`: whether it may be started."""
 
     spec: RunSpec
+    repeat: Repeat
     problems: list[Problem]
     ready: bool
 
@@ -38,10 +41,11 @@ class Memory(BaseModel):
     """What a session's form remembers between its runs: where its widgets start, and which addresses it has dealt with."""
 
     start: RunSpec = RunSpec()
+    repeat: Repeat = Repeat()
     problems: list[Problem] = []
     generation: int = 0
     seen: list[dict[str, str]] = []
-    last: RunSpec = RunSpec()
+    last: tuple[RunSpec, Repeat] = (RunSpec(), Repeat())
 
 
 def spec_form() -> Filled:
@@ -50,31 +54,49 @@ def spec_form() -> Filled:
     address = st.query_params.to_dict()
     entered = f"{memory.generation}-model" not in st.session_state
     if (address not in memory.seen and (address or entered)) or (entered and address):
-        start(memory, *read_what_fits(address))
+        start(memory, *read(address))
     elif entered:
-        start(memory, memory.last, [])
-    raw = Widgets(memory.generation, memory.start).ask()
+        start(memory, *memory.last, [])
+    widgets = Widgets(memory.generation, memory.start)
+    raw, place = widgets.ask()
     spec, refused = read_what_fits(raw, RunSpec.read)
-    told = overrides(spec)
+    with place:
+        repeat = repeat_form.ask(memory.repeat, spec, widgets.key)
+    told = overrides(spec) | repeat.told
     memory.seen = [*memory.seen[-50:], address, told]
     if address != told:
         st.query_params.from_dict(told)
-    if spec != memory.start:
+    if (spec, repeat) != (memory.start, memory.repeat):
         memory.problems = []
-    memory.last = spec
-    return Filled(spec, [*memory.problems, *refused], not refused)
+    memory.last = (spec, repeat)
+    return Filled(spec, repeat, [*memory.problems, *refused], not refused)
 
 
-def start(memory: Memory, spec: RunSpec, problems: list[Problem]) -> None:
+def read(address: Mapping[str, str]) -> tuple[RunSpec, Repeat, list[Problem]]:
+    """As much of an address as fits, with a problem for each value that does not."""
+    repeat, wrong = repeat_form.read(address)
+    spec, problems = read_what_fits({field: text for field, text in address.items() if field not in Repeat.model_fields})
+    return spec, repeat, [*problems, *wrong]
+
+
+def start(memory: Memory, spec: RunSpec, repeat: Repeat, problems: list[Problem]) -> None:
     """Fresh widgets that stand at the spec, as far as the form can show it."""
     memory.generation += 1
-    if not spec.protocol_entry.uses:
-        problems = [*problems, Problem("protocol", f"{spec.protocol} is asked on the page Saliency.")]
-        spec = spec.model_copy(update={"protocol": RunSpec().protocol, "protocol_options": RunSpec().protocol_options})
+    if not asked_here(spec.protocol_entry):
+        where = (
+            "starts from a finished run: the page of that run, or Scratch, asks for it" if spec.parent else "is asked on the page Saliency"
+        )
+        problems = [*problems, Problem("protocol", f"{spec.protocol} {where}.")]
+        spec = spec.model_copy(update={"protocol": RunSpec().protocol, "protocol_options": RunSpec().protocol_options, "parent": None})
     if spec.seed > LARGEST_SEED:
         problems = [*problems, Problem("seed", f"the form takes at most {LARGEST_SEED:,}, got {spec.seed:,}.")]
         spec = spec.model_copy(update={"seed": 0})
-    memory.start, memory.problems = spec, problems
+    memory.start, memory.repeat, memory.problems = spec, repeat, problems
+
+
+def asked_here(protocol: Protocol) -> bool:
+    """Whether the form can ask for such a run: it trains, and starts from nothing."""
+    return bool(protocol.uses) and "parent" not in protocol.uses
 
 
 class Widgets(NamedTuple):
@@ -83,8 +105,11 @@ class Widgets(NamedTuple):
     generation: int
     start: RunSpec
 
-    def ask(self) -> dict[str, Any]:
-        """Draw all of them; returns field -> value, dotted for options, only what differs from the defaults where that can be told."""
+    def ask(self) -> tuple[dict[str, Any], DeltaGenerator]:
+        """Draw all of them; returns field -> value, dotted for options, only what differs from the defaults where that can be told.
+
+        And the place of what the run is repeated over, which depends on all of it.
+        """
         places = {name: st.container() for name in ("model", "dataset", "criterion", "protocol", "sparsity")}
         raw: dict[str, Any] = {}
         with places["model"]:
@@ -107,9 +132,10 @@ class Widgets(NamedTuple):
             with place:
                 stands = getattr(self.start, field)
                 raw[field] = st.number_input(field.capitalize(), 0, largest, stands, help=help_of(field), key=self.key(field))
+        place = st.container()
         with st.expander("More options", icon=":material/tune:", key=self.key("more")):
             raw |= self.more(raw, uses)
-        return raw
+        return raw, place
 
     def key(self, name: str) -> str:
         return f"{self.generation}-{name}"
@@ -135,7 +161,7 @@ class Widgets(NamedTuple):
         return chosen
 
     def protocol(self) -> str:
-        shown = {p.name: p for p in catalogue.protocols.values() if p.uses and "parent" not in p.uses}
+        shown = {p.name: p for p in catalogue.protocols.values() if asked_here(p)}
         chosen: str | None = st.segmented_control(
             "Prune",
             list(shown),

@@ -2,6 +2,7 @@
 
 import pytest
 
+from pages.parts.repeat_form import Repeat
 from prune_core import RunSpec, catalogue
 
 from .conftest import words
@@ -116,4 +117,4 @@ def test_a_misfitting_value_typed_into_the_form_disables_the_start(page):
 
 
 def test_the_spec_of_an_untouched_form_is_the_default_spec(page):
-    assert page("prune.py").session_state["prune-form"].last == RunSpec()
+    assert page("prune.py").session_state["prune-form"].last == (RunSpec(), Repeat())

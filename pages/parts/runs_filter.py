@@ -1,0 +1,100 @@
+"""Which runs the page Runs lists: by text, state, sweep; those that only score are a list of their own."""
+
+from typing import NamedTuple
+
+import streamlit as st
+
+from prune_core import catalogue
+from prune_core.charts import words
+from prune_core.store import NoSuchSweep, Run, State, Sweep
+from prune_core.store.listing import Filters
+
+from . import figure
+from .stored import store
+
+FILTERS: dict[str, tuple[State, ...]] = {
+    "Under way": ("queued", "running"), "Finished": ("finished",), "Failed": ("failed",), "Cancelled": ("cancelled",)
+}  # fmt: skip
+EXAMPLES, SCORINGS = "Examples", "Scorings"
+SCORED = ("score",)
+TRAINED = tuple(name for name in catalogue.protocols if name not in SCORED)
+SWEEP, SHOWN = "sweep", "runs-shown"
+PAGE = 500
+
+
+class Found(NamedTuple):
+    """Runs to list, how many there are of that kind, and how many scorings are left out."""
+
+    runs: list[Run]
+    total: int
+    apart: int
+
+
+def named_sweep() -> Sweep | None:
+    """The sweep that the address names, if it is here."""
+    try:
+        return store().sweep(st.query_params.get(SWEEP, ""))
+    except NoSuchSweep:
+        return None
+
+
+def found(sweep: Sweep | None) -> Found:
+    """The runs that the filters leave."""
+    with st.container(horizontal=True, vertical_alignment="bottom", key="runs-filters"):
+        search = st.text_input(
+            "Search", placeholder="Search name, model, notes", icon=":material/search:", label_visibility="collapsed", width=300, max_chars=200,
+            key="search", bind="query-params",
+        )  # fmt: skip
+        choose_sweep(sweep)
+        chosen = st.pills(
+            "State", [*FILTERS, EXAMPLES, SCORINGS], selection_mode="multi", label_visibility="collapsed", key="state", bind="query-params"
+        )
+    states = [state for name in chosen for state in FILTERS.get(name, ())]
+    filters: Filters = {"sweep": sweep.id} if sweep else {"protocols": SCORED if SCORINGS in chosen else TRAINED}
+    if EXAMPLES in chosen:
+        filters["example"] = True
+    runs = store().runs(states, search or "", int(st.session_state.get(SHOWN, PAGE)), **filters)
+    total = store().count(states, search or "", **filters)
+    if not sweep and SCORINGS not in chosen:
+        filters["protocols"] = SCORED
+        return Found(runs, total, store().count(states, search or "", **filters))
+    return Found(runs, total, 0)
+
+
+def choose_sweep(sweep: Sweep | None) -> None:
+    """The chooser of a sweep. The address says which: links lead to it, and it is kept when the filters change."""
+    names = {each.id: each.name for each in store().sweeps()}
+    if sweep:
+        names.setdefault(sweep.id, sweep.name)
+    if names:
+        now = sweep.id if sweep else None
+        chosen = st.selectbox(
+            "Sweep", list(names), index=list(names).index(now) if now else None, format_func=lambda each: names[each], placeholder="Any sweep",
+            label_visibility="collapsed", width=300, key=f"runs-sweep-{now}",
+        )  # fmt: skip
+        if chosen != now:
+            go_to(chosen)
+
+
+def go_to(sweep: str | None) -> None:
+    if sweep:
+        st.query_params[SWEEP] = sweep
+    else:
+        st.query_params.pop(SWEEP, None)
+    st.rerun()
+
+
+def beneath(shown: int, total: int, apart: int) -> None:
+    """How many there are beyond those in the table, and the way to more."""
+    said = [f"The newest {shown:,} of {total:,} runs"] if shown < total else []
+    said += [f"{words.capital(scorings(apart))} apart; the filter Scorings shows them"] if apart else []
+    if said or shown < total:
+        with st.container(horizontal=True, vertical_alignment="center", key="runs-beneath"):
+            st.html(f'<p class="espalier-note">{figure.text(". ".join(said))}.</p>', width="content")
+            if shown < total and st.button("Show more", type="tertiary", icon=":material/expand_more:", key="show-more"):
+                st.session_state[SHOWN] = int(st.session_state.get(SHOWN, PAGE)) + PAGE
+                st.rerun()
+
+
+def scorings(n: int) -> str:
+    return f"{words.counted(n)} {'scoring' if n == 1 else 'scorings'}"
