@@ -66,14 +66,14 @@ class Result(NamedTuple):
 
 
 def results(runs: Iterable[Any]) -> list[Result]:
-    """Results of stored runs, in their order. runs: anything with the fields of the store's Run."""
+    """Results of stored runs, in their order. runs: anything with the fields of the store's Run, or of its Outcome (then `spec` is its group's)."""
     return [result(run) for run in runs]
 
 
 def result(run: Any) -> Result:
     s, e = run.summary, getattr(run, "environment", None)
     return Result(
-        id=run.id, title=run.title, spec=run.spec, group=run.group, seed=run.spec.seed, state=run.state,
+        id=run.id, title=run.title, spec=run.spec, group=run.group, seed=getattr(run, "seed", run.spec.seed), state=run.state,
         test_accuracy=s and s.test_accuracy, validation_accuracy=s and s.validation_accuracy,
         weights_kept=s and s.weights_kept, weights=s.weights if s else run.spec.model_entry.weights,
         effective=getattr(s, "effective", None), seconds=s and s.seconds, at_chance=bool(s and s.at_chance), example=run.example,

@@ -28,4 +28,4 @@ def groups(model: str, dataset: str) -> list[Group]:
 
 @st.cache_resource(show_spinner=False, max_entries=8)
 def gathered(home: str, model: str, dataset: str, stamp: tuple[int, ...]) -> list[Group]:
-    return grouped(results(store().runs(limit=None, model=model, dataset=dataset)))
+    return grouped(results(overview.outcomes(store(), model, dataset)))

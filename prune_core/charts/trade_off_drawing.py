@@ -107,8 +107,8 @@ def dots(numbers: TradeOff, series: Series, style: Style, theme: Theme, frame: F
     }  # fmt: skip
     texts = [
         f"<b>{plain(d.title)}</b><br>{size(numbers, d.x)}<br>{value(numbers, d.y)}"
-        f"{'<br>stayed at chance: in no mean' if d.at_chance else ''}<br>{plain(series.cost.words)}"
-        for d, _ in own
+        f"{'<br>stayed at chance: in no mean' if d.at_chance else ''}{'' if small else f'<br>{plain(series.cost.words)}'}"
+        for d, small in own
     ]
     return {
         "type": "scatter", "mode": "markers", "x": [d.x for d, _ in own], "y": [frame.place(d.y) for d, _ in own], "marker": marker,
