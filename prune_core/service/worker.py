@@ -48,8 +48,11 @@ def work(job: Job) -> None:
         os.setsid()
     if job.gpu is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = job.gpu
-    store = Store.open(job.home, job.url, patience=PATIENCE)
-    write_to(store.log_path(job.run_id))
+    try:
+        store = Store.open(job.home, job.url, patience=PATIENCE)
+        write_to(store.log_path(job.run_id))
+    except (StoreError, OSError) as error:
+        sys.exit(f"Run {job.run_id}: {error}")
     log.info("Attempt %d begins in process %d.", job.attempt, os.getpid())
     attempt = store.attempt(job.run_id, job.attempt)
     try:
