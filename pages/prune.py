@@ -1,6 +1,7 @@
 """Prune: choose, see the plan, start: one run, or many at once."""
 
 import html
+from collections.abc import Sequence
 
 import streamlit as st
 
@@ -16,7 +17,7 @@ from prune_core.environment import here
 from prune_core.estimate import Estimate, estimate
 from prune_core.service import slots, submit, submit_sweep
 from prune_core.store import Run, StoreError
-from prune_core.sweeps import Planned, plan_sweep, words_of
+from prune_core.sweeps import Planned, checked_follow, plan_sweep, references, words_of
 
 LISTED = 24
 
@@ -111,7 +112,7 @@ def start_many(filled: Filled, specs: list[RunSpec]) -> None:
         known = planned if not again else plan_sweep(store(), specs, beside, slots=slots())
         if known.already:
             ran_already(known)
-        st.html(f'<p class="espalier-note">{figure.text(outlook(specs, planned))}</p>', width="content")
+        st.html(f'<p class="espalier-note">{figure.text(outlook(specs, beside, planned))}</p>', width="content")
     problems([refused])
 
 
@@ -137,9 +138,17 @@ def result(run: Run) -> str:
     return run.state if reached is None else words.accuracy(reached)
 
 
-def outlook(specs: list[RunSpec], planned: Planned) -> str:
+def with_others(specs: list[RunSpec], beside: Sequence[str]) -> str:
+    """What comes along with the runs that were asked for: ", with three dense runs and 36 under a random mask"."""
+    dense, masked = len(references(specs, checked_follow(beside))), len(specs) if "shuffled" in beside else 0
+    told = [f"{words.counted(dense)} dense {'run' if dense == 1 else 'runs'}"] if dense else []
+    told += [f"{words.counted(masked)} under a random mask"] if masked else []
+    return f", with {words.listed(told)}" if told else ""
+
+
+def outlook(specs: list[RunSpec], beside: Sequence[str], planned: Planned) -> str:
     """What is varied, how long it takes, and what waits for what."""
-    said = [words_of(specs)]
+    said = [words_of(specs) + with_others(specs, beside)]
     if planned.to_run:
         guess = "" if planned.measured else ", by a first guess"
         at_once = f", {words.counted(slots())} at a time" if slots() > 1 and planned.to_run > 1 else ""
@@ -171,6 +180,8 @@ with st.container(key="view"):
             filled = filled._replace(ready=False)
         problems([*map(str, filled.problems), *misfits])
         cost = estimate(filled.spec, store().speeds())
+        if len(specs) > 1:
+            st.html(f'<p class="espalier-label">{figure.text(f"The plan of one of the {len(specs):,} runs: {filled.spec.method}")}</p>')
         preview(filled.spec, cost)
         if filled.repeat.is_one_run:
             start(filled, cost)

@@ -18,7 +18,8 @@ SPARSITIES = (0.5, 0.8, 0.9, 0.95, 0.98, 0.99)
 BESIDE: dict[TwinName, tuple[str, str]] = {
     "dense": ("The dense reference too", "The full network with nothing removed, once for each seed."),
     "shuffled": (
-        "A random mask too", "Every run again under a random mask with the same layer densities: the control for whether the choice of weights matters."
+        "A random mask with the same layer densities too",
+        "Every run again, with as many weights kept in each layer, chosen by chance: the control for whether the choice of weights matters.",
     ),
 }  # fmt: skip
 Share = Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)]

@@ -45,7 +45,8 @@ def found(sweep: Sweep | None) -> Found:
             "Search", placeholder="Search name, model, notes", icon=":material/search:", label_visibility="collapsed", width=300, max_chars=200,
             key="search", bind="query-params",
         )  # fmt: skip
-        choose_sweep(sweep)
+        if not sweep:
+            choose_sweep()
         chosen = st.pills(
             "State", [*FILTERS, EXAMPLES, SCORINGS], selection_mode="multi", label_visibility="collapsed", key="state", bind="query-params"
         )
@@ -61,27 +62,17 @@ def found(sweep: Sweep | None) -> Found:
     return Found(runs, total, 0)
 
 
-def choose_sweep(sweep: Sweep | None) -> None:
-    """The chooser of a sweep. The address says which: links lead to it, and it is kept when the filters change."""
+def choose_sweep() -> None:
+    """The chooser of a sweep. The address says which one is shown, so that links lead to it."""
     names = {each.id: each.name for each in store().sweeps()}
-    if sweep:
-        names.setdefault(sweep.id, sweep.name)
     if names:
-        now = sweep.id if sweep else None
         chosen = st.selectbox(
-            "Sweep", list(names), index=list(names).index(now) if now else None, format_func=lambda each: names[each], placeholder="Any sweep",
-            label_visibility="collapsed", width=300, key=f"runs-sweep-{now}",
+            "Sweep", list(names), index=None, format_func=lambda each: names[each], placeholder="Any sweep",
+            label_visibility="collapsed", width=300, key="runs-sweep",
         )  # fmt: skip
-        if chosen != now:
-            go_to(chosen)
-
-
-def go_to(sweep: str | None) -> None:
-    if sweep:
-        st.query_params[SWEEP] = sweep
-    else:
-        st.query_params.pop(SWEEP, None)
-    st.rerun()
+        if chosen:
+            st.query_params[SWEEP] = chosen
+            st.rerun()
 
 
 def beneath(shown: int, total: int, apart: int) -> None:
