@@ -7,13 +7,13 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from pages.parts import figure, style
+from pages.parts import figure, opening, style
 from pages.parts.empty import empty
 from pages.parts.plain import plain
 from pages.parts.plot import plot
 from pages.parts.run_words import ALIVE
 from pages.parts.stored import store
-from prune_core import RunSpec, catalogue
+from prune_core import RunSpec, catalogue, markup
 from prune_core.charts import drop_against_end as end_chart
 from prune_core.charts import drops, variants, words
 from prune_core.charts import instability as chart
@@ -22,7 +22,7 @@ from prune_core.results import results
 from prune_core.store import NoSuchRun, Run, State, StoreError
 
 SHOWN: tuple[State, ...] = ("running", "finished", "failed", "cancelled")
-PICKED, COMPARED = 200, 120
+PICKED, COMPARED, LISTED = 200, 120, 20
 ALONE = "none"
 LOOK_SECONDS = 2.0
 STEPWISE = tuple(
@@ -112,22 +112,43 @@ def picture(run: Run, beside: Run | None, compared: Sequence[Run]) -> None:
     numbers = chart.timelines([(named(r), label, history(r)) for r, label in zip(drawn, labels, strict=True)])
     measured = [(result, drop) for result in results(compared) if (drop := broken(result.id))]
     ends = end_chart.drop_against_end(measured, run.group, beside.group if beside else "")
-    with st.container(key="inst-view"):
-        left, right = st.columns([8, 3], gap="medium")
-        with left:
-            plot(
-                lambda theme: chart.draw(numbers, theme), key="drops", label="Validation accuracy over training, every pruning a drop",
-                revision="-".join(r.id for r in drawn),
-            )  # fmt: skip
-        with right:
-            plot(lambda theme: end_chart.draw(ends, theme), key="ends", label="Mean drop at a pruning against final test accuracy")
+    left, right = st.columns([8, 3], gap="medium")
+    with left:
+        plot(
+            lambda theme: chart.draw(numbers, theme), key="drops", label="Validation accuracy over training, every pruning a drop",
+            revision="-".join(r.id for r in drawn),
+        )  # fmt: skip
+    with right:
+        opened = plot(lambda theme: end_chart.draw(ends, theme), key="ends", label="Mean drop at a pruning against final test accuracy")
     figure.caption(" ".join(filter(None, (numbers.sentence, ends.sentence))))
     figure.foot(key="drops", table=numbers.table(), name=f"espalier-prunings-{run.id[:8]}", note=note(drawn))
     figure.foot(key="ends", table=ends.table(), name="espalier-instability", note=f"{ends.note}{left_out(compared)}")
-    if run.state in ALIVE and not numbers.runs[0].over:
-        return
+    events(numbers, drawn)
+    opening.follow(opened)
     if alive and run.state not in ALIVE:
         st.rerun()
+
+
+def events(numbers: chart.Timelines, drawn: Sequence[Run]) -> None:
+    """Every pruning in a row, for those who don't point: what went, what it hit hardest, when accuracy was back."""
+    for timeline, run in zip(numbers.runs, drawn, strict=True):
+        if not timeline.drops:
+            continue
+        address = opening.address((run.id,))
+        rows = [
+            (
+                markup.Cell(f"Pruning {i}", href=address), words.epoch(d.epoch), words.accuracy(d.before), words.accuracy(d.after),
+                f"{chart.lost(d.loss)} points", f"{d.removed:,} of {d.left:,}", chart.layer(d), chart.klass(d), chart.mended(d),
+            )
+            for i, d in enumerate(timeline.drops[:LISTED], 1)
+        ]  # fmt: skip
+        heading = timeline.label if len(drawn) > 1 else "Pruning by pruning"
+        removed = f"{words.capital(timeline.curve.what)} removed"
+        columns = ("", "Epoch", "Before", "After", "Drop", removed, "Hit hardest", "Class hit hardest", "Back after")
+        st.html(f'<h3 class="espalier-heading">{figure.text(heading)}</h3>')
+        st.html(markup.table(columns, rows, f"Prunings, {heading}", numbers=(1, 2, 3, 4, 5)))
+        if len(timeline.drops) > LISTED:
+            st.html(f'<p class="espalier-note">The first {LISTED} of {len(timeline.drops):,}; the table of the picture has them all.</p>')
 
 
 def note(drawn: Sequence[Run]) -> str:
@@ -145,6 +166,8 @@ def left_out(compared: Sequence[Run]) -> str:
     return f" The newest {COMPARED} of them." if len(compared) == COMPARED else ""
 
 
+for sheet in ("tables.css", "look.css"):
+    st.html(style.ASSETS / sheet)
 style.head(
     "What did each pruning break, and did it help?",
     "Every pruning of a trained network is a drop. The deeper, the more what went had mattered.",
@@ -162,17 +185,18 @@ try:
     if not runs:
         empty("No run with pruning events yet. Start one in steps and its drops appear here.", "Prune a network", "prune.py")
         st.stop()
-    with st.container(key="inst-controls"):
-        first, second = st.columns(2, gap="medium")
-        with first:
-            run = choose(runs)
-        compared = pool(run.spec)[:COMPARED]
-        if run.state == "finished" and run.id not in {other.id for other in compared}:
-            compared = [run, *compared]
-        with second:
-            known = {other.id for other in compared}
-            beside = choose_beside(run, compared, [other for other in runs if other.id not in known])
-    alive = run.state in ALIVE
-    st.fragment(picture, run_every=LOOK_SECONDS if alive else None)(run, beside, compared)
+    with st.container(key="inst-view"):
+        with st.container(key="inst-controls"):
+            first, second = st.columns(2, gap="medium")
+            with first:
+                run = choose(runs)
+            compared = pool(run.spec)[:COMPARED]
+            if run.state == "finished" and run.id not in {other.id for other in compared}:
+                compared = [run, *compared]
+            with second:
+                known = {other.id for other in compared}
+                beside = choose_beside(run, compared, [other for other in runs if other.id not in known])
+        alive = run.state in ALIVE
+        st.fragment(picture, run_every=LOOK_SECONDS if alive else None)(run, beside, compared)
 except StoreError as error:
     st.error(plain(str(error)))

@@ -8,7 +8,7 @@ from typing import NamedTuple, NoReturn
 
 import streamlit as st
 
-from pages.parts import figure, style, times
+from pages.parts import figure, opening, style, times
 from pages.parts.empty import empty
 from pages.parts.plain import plain
 from pages.parts.run_words import ALIVE
@@ -193,10 +193,11 @@ def picture(shown: Shown) -> None:
     """Rows with the verdict, then the curves of the run's own seed."""
     numbers = chart.scratch(results(shown.seeds), shown.twins, {name: results(runs) for name, runs in shown.found.items()})
     run = shown.run
-    figure.show(
+    opened = figure.show(
         lambda theme: chart.draw(numbers, theme), key="scr-rows", label="Final test accuracy, a row a kind of run, a dot a seed",
         sentence=numbers.sentence, table=numbers.table(), name=f"espalier-scratch-{run.id[:8]}", note=f"{where(run)} {numbers.note}",
     )  # fmt: skip
+    behind(numbers)
     titles = {row.name: row.title for row in numbers.rows}
     beside = [(name, own(run, runs)) for name, runs in shown.found.items() if name in titles]
     found = [(chart.PRUNED, run), *((name, other) for name, other in beside if other)]
@@ -208,6 +209,18 @@ def picture(shown: Shown) -> None:
             sentence=lines.sentence, table=lines.table(), name=f"espalier-scratch-curves-{run.id[:8]}",
             note=f"Seed {run.spec.seed}; {run.spec.dataset_entry.validation:,} validation images.", revision=run.id,
         )  # fmt: skip
+    opening.follow(opened)
+
+
+def behind(numbers: chart.Scratch) -> None:
+    """Links to every run that is a dot, for those who don't point."""
+    rows = []
+    for row in numbers.rows:
+        if row.runs:
+            links = " ".join(f'<a href="{opening.address((run_id,))}" target="_self">seed {seed}</a>' for seed, run_id in row.runs.items())
+            rows.append(f"<li><span>{figure.text(row.title)}:</span> {links}</li>")
+    if rows:
+        st.html(f'<details class="espalier-more"><summary>The runs behind each dot</summary><ul>{"".join(rows)}</ul></details>')
 
 
 def own(run: Run, runs: Sequence[Run]) -> Run | None:
@@ -276,29 +289,30 @@ def of_address() -> Run:
     return run
 
 
-st.html(style.ASSETS / "work.css")
+st.html(style.ASSETS / "look.css")
 style.head("Were the weights worth anything?", "A pruned network beside the same architecture trained from scratch, and the full network.")
 try:
     run = of_address()
-    with st.container(key="scr-controls", horizontal=True, vertical_alignment="bottom"):
-        choose(run)
-        n = st.segmented_control(
-            "Seeds", SEEDS, default=3, key="scr_seeds", bind="query-params", required=True,
-            help="How many seeds of each there should be; a verdict needs three.",
-        )  # fmt: skip
-        controls = st.toggle(
-            "Mask controls", key="scr_controls", bind="query-params",
-            help="The first weights under another mask: random, shuffled in each layer, inverted.",
-        )  # fmt: skip
-    if not twins(over(run.id)):
-        cannot(
-            "This run was made by an earlier version, which kept no checksum of its masks. Run again, it can be compared.",
-            "Run again",
-            "prune.py",
-            **overrides(run.spec),
-        )
-    wanted = (*TWINS, *CONTROLS) if controls else TWINS
-    alive = bool(sweeps_under_way(stand_beside(run, wanted)))
-    st.fragment(watch, run_every=LOOK_SECONDS if alive else None)(run.id, wanted, n or 3, alive)
+    with st.container(key="scr-view"):
+        with st.container(key="scr-controls", horizontal=True, vertical_alignment="bottom"):
+            choose(run)
+            n = st.segmented_control(
+                "Seeds", SEEDS, default=3, key="scr_seeds", bind="query-params", required=True,
+                help="How many seeds of each there should be; a verdict needs three.",
+            )  # fmt: skip
+            controls = st.toggle(
+                "Mask controls", key="scr_controls", bind="query-params",
+                help="The first weights under another mask: random, shuffled in each layer, inverted.",
+            )  # fmt: skip
+        if not twins(over(run.id)):
+            cannot(
+                "This run was made by an earlier version, which kept no checksum of its masks. Run again, it can be compared.",
+                "Run again",
+                "prune.py",
+                **overrides(run.spec),
+            )
+        wanted = (*TWINS, *CONTROLS) if controls else TWINS
+        alive = bool(sweeps_under_way(stand_beside(run, wanted)))
+        st.fragment(watch, run_every=LOOK_SECONDS if alive else None)(run.id, wanted, n or 3, alive)
 except (SpecError, StoreError) as error:
     st.error(plain(str(error)))

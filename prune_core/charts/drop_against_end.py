@@ -28,6 +28,7 @@ class Configuration(NamedTuple):
     ends: Mapping[int, tuple[Instability, float]]
     at_chance: tuple[Instability, ...]
     titles: Mapping[int, str]
+    runs: Mapping[int, str]
     mixed: str | None
 
     @property
@@ -179,16 +180,8 @@ def configuration(group: Group, label: str, drops: Mapping[str, Instability]) ->
     entry = group.spec.criterion_entry
     ends = {r.seed: (drops[r.id], r.test_accuracy) for r in group.counted if r.test_accuracy is not None}
     at_chance = tuple(drops[r.id] for r in group.results.values() if r.state == "finished" and r.at_chance)
-    return Configuration(
-        group.key,
-        label,
-        entry.family if entry else None,
-        group.words,
-        ends,
-        at_chance,
-        {r.seed: r.title for r in group.counted},
-        group.mixed,
-    )
+    titles, ids = ({r.seed: getattr(r, field) for r in group.counted} for field in ("title", "id"))
+    return Configuration(group.key, label, entry.family if entry else None, group.words, ends, at_chance, titles, ids, group.mixed)
 
 
 def draw(numbers: DropAgainstEnd, theme: Theme, height: int = 470) -> go.Figure:
@@ -219,8 +212,9 @@ def draw(numbers: DropAgainstEnd, theme: Theme, height: int = 470) -> go.Figure:
             continue
         fig.add_scatter(
             x=[100 * i.loss for i, _ in c.ends.values()], y=[t for _, t in c.ends.values()], mode="markers", name="runs", cliponaxis=False,
-            customdata=[[plain(c.titles[s]), f"seed {s}"] for s in c.ends], marker={"color": faded(colour, 0.5), "size": 6, "symbol": symbol},
-            hovertemplate=f"{plain(c.label)}, %{{customdata[1]}}<br>%{{x:.1f}} points at a pruning<br>%{{y:.1%}} at the end<extra></extra>",
+            customdata=[f"seed {s}" for s in c.ends], ids=[f"run={c.runs[s]}" for s in c.ends],
+            marker={"color": faded(colour, 0.5), "size": 6, "symbol": symbol},
+            hovertemplate=f"{plain(c.label)}, %{{customdata}}<br>%{{x:.1f}} points at a pruning<br>%{{y:.1%}} at the end<extra></extra>",
         )  # fmt: skip
         fig.add_scatter(
             x=[100 * c.loss], y=[c.test], mode="markers", name="mean", cliponaxis=False,

@@ -85,11 +85,17 @@ def lost(fraction: float) -> str:
 
 
 def layer(d: Drop) -> str:
-    return f"{d.layer}, {words.share(d.layer_share)} of what it had" if d.layer else ""
+    """The layer that lost the largest share of what it still had, and that share."""
+    return f"{d.layer}, {words.share(d.layer_share)} lost" if d.layer else ""
 
 
 def klass(d: Drop) -> str:
     return "" if d.worst_loss is None else f"{d.worst}, {points(d.worst_loss)} points"
+
+
+def mended(d: Drop) -> str:
+    """When accuracy was back, in words: "0.5 epochs", "not before the next pruning"."""
+    return WHY[d.recovery] or epochs(d.back or 0.0)
 
 
 def alone(run: Timeline) -> str:
@@ -250,7 +256,7 @@ def traces(run: Timeline, place: int, of: int, until: float, theme: Theme) -> li
 def story(run: Timeline, i: int, d: Drop) -> str:
     """A pruning for the pointer that rests on it."""
     unit = run.curve.what
-    back = "no drop" if d.recovery == "no drop" else f"back after {epochs(d.back)}" if d.back is not None else f"back: {WHY[d.recovery]}"
+    back = f"back after {mended(d)}" if d.recovery == "back" else "no drop" if d.recovery == "no drop" else f"back: {mended(d)}"
     lines = [
         f"{run.label}, pruning {i} at epoch {words.epoch(d.epoch)}",
         f"{words.accuracy(d.before)} before, {words.accuracy(d.after)} after: {points(d.loss)} points",

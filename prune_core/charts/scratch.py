@@ -21,7 +21,7 @@ ROW, TALLEST = 70, 76
 
 
 class Row(NamedTuple):
-    """A kind of run over its seeds. `values`: seed -> test accuracy of those that count; `seeds`: how many of how many that is, in words.
+    """A kind of run over its seeds. `values`: seed -> test accuracy of those that count, `runs`: seed -> id; `seeds`: how many of how many, in words.
 
     `images`: trained on by one of them; `found`: by the run whose masks it took over. `state`: "" where there is something to show.
     """
@@ -33,9 +33,9 @@ class Row(NamedTuple):
     images: int
     found: int
     values: Mapping[int, float]
+    runs: Mapping[int, str]
     seeds: str
     state: str
-    complete: bool
     mixed: str | None
 
     @property
@@ -57,7 +57,7 @@ class Row(NamedTuple):
 
 
 class Scratch(NamedTuple):
-    """The rows from top to bottom. `early`: the run was pruned before training, so what it kept were its first weights. `seed`: whose curves are drawn."""
+    """The rows from top to bottom. `early`: the run was pruned before training, so what it kept were its first weights."""
 
     rows: tuple[Row, ...] = ()
     early: bool = False
@@ -76,7 +76,7 @@ class Scratch(NamedTuple):
             return "No pruned run has finished yet."
         said = [self.verdict("equal_pipeline", "Given equal epochs")]
         if self.row("scratch_e"):
-            said.append(self.verdict("scratch_e", "Trained only as long as the dense network"))
+            said.append(self.verdict("scratch_e", "With only the dense network's epochs"))
         said = [s for s in said if s]
         if said and all(s == said[0] for s in said):
             return said[0]
@@ -196,16 +196,17 @@ def days(n: int) -> str:
 def row(name: str, title: str, detail: str, spec: RunSpec, found: int, runs: Sequence[Result]) -> Row:
     images = spec.epochs * spec.dataset_entry.train
     if not runs:
-        return Row(name, title, detail, spec.epochs, images, found, {}, "no run", "not run yet", False, None)
+        return Row(name, title, detail, spec.epochs, images, found, {}, {}, "no run", "not run yet", None)
     group = Group(runs)
     values = group.values("test_accuracy")
     alive = any(r.state in UNDER_WAY for r in group.results.values())
     state = "" if values else "under way" if alive else group.words
-    return Row(name, title, detail, spec.epochs, images, found, values, group.words, state, bool(values) and not alive, group.mixed)
+    ids = {r.seed: r.id for r in group.counted}
+    return Row(name, title, detail, spec.epochs, images, found, values, ids, group.words, state, group.mixed)
 
 
 def draw(numbers: Scratch, theme: Theme) -> go.Figure:
-    """A row a kind of run: every seed a dot, from three on the mean as a large mark in its interval."""
+    """A row a kind of run: every seed a dot, from three on the mean as a large mark in its interval. Dots carry their run as `ids`."""
     rows = numbers.rows
     height = TALLEST + ROW * max(1, len(rows))
     if not any(r.values for r in rows):
@@ -242,7 +243,8 @@ def draw(numbers: Scratch, theme: Theme) -> go.Figure:
         below = y + (0.2 if i and i.low is not None else 0)
         fig.add_scatter(
             x=list(r.values.values()), y=[below] * len(r.values), mode="markers", name="seeds", marker={"color": faded(colour, 0.8), "size": 7},
-            customdata=list(r.values), hovertemplate=f"{r.title}, seed %{{customdata}}<br>%{{x:.2%}}<extra></extra>", cliponaxis=False,
+            customdata=list(r.values), ids=[f"run={r.runs[seed]}" for seed in r.values], cliponaxis=False,
+            hovertemplate=f"{r.title}, seed %{{customdata}}<br>%{{x:.2%}}<extra></extra>",
         )  # fmt: skip
         label = {"xref": "paper", "showarrow": False, "align": "left", "xanchor": "left", "yanchor": "middle", "y": y}
         fig.add_annotation(

@@ -144,7 +144,8 @@ def test_the_first_request_to_a_fresh_server_may_be_a_deep_link(browser, fresh_s
         tab = visitor.open(f"/run?run={example.id}")
         assert heading(tab) == example.title
         menu = tab.get_by_test_id("stSidebarNav")
-        assert [text.split()[-1] for text in menu.get_by_role("link").all_inner_texts()] == ["Home", "Prune", "Runs", "Saliency"]
+        titles = [text.split()[-1] for text in menu.get_by_role("link").all_inner_texts()]
+        assert titles[:4] == ["Home", "Prune", "Runs", "Saliency"]
         tab.locator(f"{PLOT} .main-svg").first.wait_for()
         tab.close()
         fresh_server.kill()
