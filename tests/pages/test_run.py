@@ -5,7 +5,9 @@ import re
 import pytest
 
 from prune_core.overrides import overrides, read
+from prune_core.twins import twins
 
+from .carrying import carry_out
 from .conftest import SPEC, words
 
 
@@ -66,3 +68,37 @@ def test_the_command_repeats_the_run_with_what_is_not_default_only(page, states)
 def test_files_are_linked_by_id_and_name(page, states):
     said = words(page("run.py", run=states["finished"].id))
     assert re.findall('href="([^"]+)"', said) == [f"download/{states['finished'].id}/history.csv"]
+
+
+def test_a_finished_run_leads_to_the_pages_that_show_it(page, states):
+    links = {link.proto.label: link.proto.query_string for link in page("run.py", run=states["finished"].id).get("page_link")}
+    assert links == {"Trade-off": "to_what=LeNet-300-100+on+Digits", "Widths": f"runs={states['finished'].id}"}
+    assert not page("run.py", run=states["running"].id).get("page_link")
+
+
+def test_a_twin_names_the_run_that_it_starts_from(page, store):
+    (parent,) = carry_out(store, SPEC.model_copy(update={"epochs": 1}))
+    (twin,) = carry_out(store, twins(store.history(parent.id))["scratch_e"].spec)
+    shown = page("run.py", run=twin.id)
+    links = {link.proto.label.replace("\\", ""): link.proto.query_string for link in shown.get("page_link")}
+    assert links[f"From scratch, with the masks of {parent.title}"] == f"run={parent.id}"
+    assert links["Scratch"] == f"run={twin.id}"
+    assert {m.label: m.value for m in shown.metric}["Masks"] == "taken over"
+    assert "Run again" not in [b.label for b in shown.button]
+    assert shown.code[0].value.startswith("python -m prune_core submit ")
+    store.delete(parent.id)
+    assert "a run that is not here any more" in words(page("run.py", run=twin.id))
+
+
+def test_a_finished_run_can_be_trained_longer_as_a_new_run(page, store):
+    (parent,) = carry_out(store, SPEC.model_copy(update={"epochs": 1}))
+    shown = page("run.py", run=parent.id)
+    assert "A new run from the final weights, under the same masks" in words(shown)
+    next(b for b in shown.button if b.label == "Start").click().run()
+    (more,) = store.runs(parent=parent.fingerprint)
+    assert (more.spec.protocol, more.spec.epochs, more.state) == ("train_longer", 10, "queued")
+
+
+def test_every_run_can_be_taken_away_as_a_report(page, states):
+    for run in states.values():
+        assert "Report" in [button.proto.label for button in page("run.py", run=run.id).get("download_button")]
