@@ -4,10 +4,11 @@ The address says which runs: /instability?run=ID&beside=ID, or beside=none.
 """
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import streamlit as st
 
-from pages.parts import figure, opening, style
+from pages.parts import figure, gathered, opening, style
 from pages.parts.empty import empty
 from pages.parts.plain import plain
 from pages.parts.plot import plot
@@ -17,12 +18,14 @@ from prune_core import RunSpec, catalogue, markup
 from prune_core.charts import drop_against_end as end_chart
 from prune_core.charts import drops, variants, words
 from prune_core.charts import instability as chart
+from prune_core.charts.drop_against_end import comparable
 from prune_core.history import History
-from prune_core.results import results
+from prune_core.results import Result
 from prune_core.store import NoSuchRun, Run, State, StoreError
+from prune_core.store.prunings import prunings
 
 SHOWN: tuple[State, ...] = ("running", "finished", "failed", "cancelled")
-PICKED, COMPARED, LISTED = 200, 120, 20
+PICKED, COMPARED, FEWEST, LISTED = 200, 120, 5, 20
 ALONE = "none"
 LOOK_SECONDS = 2.0
 STEPWISE = tuple(
@@ -32,34 +35,55 @@ STEPWISE = tuple(
 )
 
 
+class Compared(NamedTuple):
+    """Finished runs with their mean drops; `left_out`: how many more there are that were not read."""
+
+    means: list[tuple[Result, drops.Instability]]
+    left_out: int
+
+
 @st.cache_data(show_spinner=False, max_entries=32)
 def ended(run_id: str) -> History:
     """Events of a run that is over: they don't change any more."""
     return store().history(run_id)
 
 
-@st.cache_data(show_spinner=False, max_entries=5000)
-def broken(run_id: str) -> drops.Instability | None:
-    """Mean drop of a run that is over."""
-    return drops.instability(drops.drops(store().history(run_id)))
+@st.cache_data(show_spinner=False, max_entries=16)
+def broken(run_ids: tuple[str, ...]) -> dict[str, drops.Instability]:
+    """Mean drop of finished runs, of those that pruned a trained network."""
+    found = {run_id: drops.instability(drops.drops(History.of(events))) for run_id, events in prunings(store(), run_ids).items()}
+    return {run_id: mean for run_id, mean in found.items() if mean is not None}
 
 
 def history(run: Run) -> History:
     return store().history(run.id) if run.state in ALIVE else ended(run.id)
 
 
-def pool(spec: RunSpec) -> list[Run]:
-    """Finished runs that may be compared with the spec, newest first."""
-    found = store().runs(states=["finished"], limit=500, model=spec.model, dataset=spec.dataset, protocols=STEPWISE)
-    return [run for run in found if end_chart.comparable(run.spec, spec)]
+def pool(run: Run) -> Compared:
+    """Finished runs that may be compared with this one, its own seed first; of many configurations a few seeds each."""
+    groups = [g for g in gathered.groups(run.spec.model, run.spec.dataset) if g.spec.protocol in STEPWISE and comparable(g.spec, run.spec)]
+    each = max(FEWEST, COMPARED // max(1, len(groups)))
+    results, there = list[Result](), 0
+    for group in groups:
+        over = sorted(
+            (r for r in group.results.values() if r.state == "finished"), key=lambda r: (r.id != run.id, r.seed != run.spec.seed, r.seed)
+        )
+        results += over[:each]
+        there += len(over)
+    means = broken(tuple(sorted(r.id for r in results)))
+    return Compared([(r, means[r.id]) for r in results if r.id in means], there - len(results))
 
 
-def named(run: Run) -> str:
+def named(title: str, seed: int, spec: RunSpec, example: bool) -> str:
     """A run in a list, what tells it from its like first: "Largest first, five times · seed 0 · Magnitude ..."."""
-    manner = words.capital(variants.manner(run.spec))
-    spec = run.spec
-    rest = (f"seed {spec.seed}", spec.method, spec.model_entry.title, spec.dataset_entry.title)
-    return " · ".join(filter(None, (run.name, manner, *rest, "example" if run.example else None)))
+    manner = words.capital(variants.manner(spec))
+    name = title if title.rpartition(" · ")[0] != spec.title.rpartition(" · ")[0] else ""
+    rest = (f"seed {seed}", spec.method, spec.model_entry.title, spec.dataset_entry.title)
+    return " · ".join(filter(None, (name, manner, *rest, "example" if example else None)))
+
+
+def name_of(run: Run) -> str:
+    return named(run.title, run.spec.seed, run.spec, run.example)
 
 
 def follow(name: str, key: str) -> None:
@@ -74,44 +98,45 @@ def choose(runs: Sequence[Run]) -> Run:
     newest = next((run for run in runs if run.state == "finished"), runs[0])
     st.session_state["inst-run"] = asked if asked in ids else newest.id
     chosen = st.selectbox(
-        "Run", list(ids), format_func=lambda i: named(ids[i]), key="inst-run", on_change=follow, args=("run", "inst-run"),
+        "Run", list(ids), format_func=lambda i: name_of(ids[i]), key="inst-run", on_change=follow, args=("run", "inst-run"),
         help="Runs that prune a network after training it, newest first.",
     )  # fmt: skip
     return ids[chosen]
 
 
-def choose_beside(run: Run, compared: Sequence[Run], others: Sequence[Run]) -> Run | None:
+def choose_beside(run: Run, compared: Compared, others: Sequence[Run]) -> Run | None:
     """The run to lay over it: of the address, else the comparable one of the same seed that differs most."""
-    ids = {other.id: other for other in (*compared, *others) if other.id != run.id}
-    if not ids:
+    names = {result.id: named(result.title, result.seed, result.spec, result.example) for result, _ in compared.means}
+    names = {run_id: name for run_id, name in (names | {other.id: name_of(other) for other in others}).items() if run_id != run.id}
+    if not names:
         return None
     asked = st.query_params.get("beside", "")
-    st.session_state["inst-beside"] = asked if asked in (ALONE, *ids) else telling(run, compared)
+    st.session_state["inst-beside"] = asked if asked in (ALONE, *names) else telling(run, compared)
     chosen = st.selectbox(
-        "Beside", [ALONE, *ids], format_func=lambda i: "Nothing" if i == ALONE else named(ids[i]), key="inst-beside",
-        on_change=follow, args=("beside", "inst-beside"), help="A second run over the first. Those that may be compared stand first.",
+        "Beside", [ALONE, *names], format_func=lambda i: names.get(i, "Nothing"), key="inst-beside", on_change=follow,
+        args=("beside", "inst-beside"), help="A second run over the first. Those that may be compared stand first.",
     )  # fmt: skip
-    return ids.get(chosen)
+    return None if chosen == ALONE else store().run(chosen)
 
 
-def telling(run: Run, compared: Sequence[Run]) -> str:
+def telling(run: Run, compared: Compared) -> str:
+    """The comparable run of another configuration whose drops differ most from this one's: not at chance and of the same seed, if there is one."""
     mine = drops.instability(drops.drops(history(run)))
     apart = {
-        other.id: (not (other.summary and other.summary.at_chance), abs(theirs.loss - mine.loss))
-        for other in compared
-        if mine and other.group != run.group and other.spec.seed == run.spec.seed and (theirs := broken(other.id))
+        result.id: (not result.at_chance, result.seed == run.spec.seed, abs(theirs.loss - mine.loss))
+        for result, theirs in compared.means
+        if mine and result.group != run.group
     }
     return max(apart, key=apart.__getitem__) if apart else ALONE
 
 
-def picture(run: Run, beside: Run | None, compared: Sequence[Run]) -> None:
+def picture(run: Run, beside: Run | None, compared: Compared) -> None:
     """The drops, and at their right what they came to."""
     run = store().run(run.id)
     drawn = [run] if beside is None else [run, beside]
     labels = variants.labels([r.spec for r in drawn])
-    numbers = chart.timelines([(named(r), label, history(r)) for r, label in zip(drawn, labels, strict=True)])
-    measured = [(result, drop) for result in results(compared) if (drop := broken(result.id))]
-    ends = end_chart.drop_against_end(measured, run.group, beside.group if beside else "")
+    numbers = chart.timelines([(name_of(r), label, history(r)) for r, label in zip(drawn, labels, strict=True)])
+    ends = end_chart.drop_against_end(compared.means, run.group, beside.group if beside else "")
     left, right = st.columns([8, 3], gap="medium")
     with left:
         plot(
@@ -162,8 +187,8 @@ def note(drawn: Sequence[Run]) -> str:
     return f"{where}, {spec.epochs} epochs, {seeds}; {images}. {mending}"
 
 
-def left_out(compared: Sequence[Run]) -> str:
-    return f" The newest {COMPARED} of them." if len(compared) == COMPARED else ""
+def left_out(compared: Compared) -> str:
+    return f" Of every configuration the first seeds; {compared.left_out:,} runs are left out." if compared.left_out else ""
 
 
 for sheet in ("tables.css", "look.css"):
@@ -190,11 +215,9 @@ try:
             first, second = st.columns(2, gap="medium")
             with first:
                 run = choose(runs)
-            compared = pool(run.spec)[:COMPARED]
-            if run.state == "finished" and run.id not in {other.id for other in compared}:
-                compared = [run, *compared]
+            compared = pool(run)
             with second:
-                known = {other.id for other in compared}
+                known = {result.id for result, _ in compared.means}
                 beside = choose_beside(run, compared, [other for other in runs if other.id not in known])
         alive = run.state in ALIVE
         st.fragment(picture, run_every=LOOK_SECONDS if alive else None)(run, beside, compared)

@@ -12,6 +12,7 @@ from prune_core.charts.instability import lost
 from prune_core.events import Pruned
 from prune_core.settings import settings
 from prune_core.store import Run, queue
+from prune_core.store.prunings import prunings
 
 from .carrying import Recorded, carry_out
 from .conftest import LOOKER, words
@@ -127,3 +128,15 @@ def test_opening_it_changes_no_run(page, store, grown):
     before = store.runs()
     page("instability.py", run=grown.smallest[0].id)
     assert store.runs() == before
+
+
+def test_prunings_of_many_runs_are_those_of_their_histories(store, grown):
+    grown.recorded.bring(store, *grown.smallest)
+    found = prunings(store, [run.id for run in grown.smallest] + ["nobody"])
+    assert found == {run.id: store.history(run.id).prunings for run in grown.smallest}
+
+
+def test_a_run_that_never_pruned_says_that_there_is_nothing_to_see(page, store, grown):
+    grown.recorded.bring(store, grown.smallest[0])
+    (dense,) = carry_out(store, RunSpec(protocol="dense", criterion=None, epochs=1))
+    assert "No pruning of a trained network yet." in words(page("instability.py", run=dense.id))
