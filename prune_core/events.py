@@ -1,9 +1,10 @@
 """What a run says while it goes, as frozen data with JSON in and out. Numbered from 0 in each run; each stays under 64 KB."""
 
 import json
-from typing import Annotated, Any, Literal, NamedTuple
+from math import prod
+from typing import Annotated, Any, Literal, NamedTuple, Self
 
-from pydantic import ConfigDict, Field, TypeAdapter
+from pydantic import ConfigDict, Field, TypeAdapter, model_validator
 from pydantic.dataclasses import dataclass
 
 from .steps import Step
@@ -11,6 +12,8 @@ from .steps import Step
 LARGEST = 64 * 1024
 CONFIG = ConfigDict(extra="forbid", ser_json_inf_nan="strings")
 Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Count = Annotated[int, Field(ge=0, le=2**53)]
 
 
 @dataclass(frozen=True, kw_only=True, config=CONFIG)
@@ -18,9 +21,9 @@ class LayerKept:
     """One prunable tensor. `units` of it can be pruned (weights, or channels), `kept` are left; `dead` outputs have no input left."""
 
     name: str
-    units: int
-    kept: int
-    dead: int = 0
+    units: Count
+    kept: Count
+    dead: Count = 0
 
 
 @dataclass(frozen=True, kw_only=True, config=CONFIG)
@@ -28,9 +31,9 @@ class Quality:
     """Loss (mean cross-entropy) and accuracy (0 to 1) on `n` examples, and the accuracy of each class (None: no example of it)."""
 
     loss: float
-    accuracy: float
-    n: int
-    per_class: tuple[float | None, ...] = ()
+    accuracy: Share
+    n: Count
+    per_class: tuple[Share | None, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, config=CONFIG)
@@ -41,9 +44,15 @@ class FirstLayer:
     """
 
     layout: Literal["pixels", "filters"]
-    shape: tuple[int, ...]
-    of: int
-    counts: tuple[int, ...]
+    shape: tuple[Count, ...]
+    of: Count
+    counts: tuple[Count, ...]
+
+    @model_validator(mode="after")
+    def has_a_count_for_each_place(self) -> Self:
+        if len(self.counts) != prod(self.shape) or len(self.shape) != {"pixels": 2, "filters": 3}[self.layout]:
+            raise ValueError(f"{len(self.counts):,} counts do not fill a shape of {self.shape}")
+        return self
 
 
 @dataclass(frozen=True, kw_only=True, config=CONFIG)
@@ -52,8 +61,8 @@ class Histogram:
 
     name: str
     edges: tuple[float, ...]
-    counts: tuple[int, ...]
-    zeros: int
+    counts: tuple[Count, ...]
+    zeros: Count
 
 
 @dataclass(frozen=True, kw_only=True, config=CONFIG)
@@ -65,10 +74,10 @@ class Started:
     parameters: tuple[tuple[str, tuple[int, ...], bool], ...]
     versions: dict[str, str]
     device: str
-    threads: int
-    train: int
-    validation: int
-    test: int
+    threads: Count
+    train: Count
+    validation: Count
+    test: Count
     kind: Literal["started"] = "started"
 
 
@@ -97,23 +106,23 @@ class Pruned:
     """
 
     epoch: Amount
-    round: int
-    sparsity: float
+    round: Count
+    sparsity: Share
     granularity: Literal["weight", "channel"]
     layers: tuple[LayerKept, ...]
-    kept: int
-    units: int
-    weights_kept: int
-    weights: int
+    kept: Count
+    units: Count
+    weights_kept: Count
+    weights: Count
     threshold: float | None
-    ties: int
+    ties: Count
     collapsed: tuple[str, ...]
     before: Quality
     after: Quality
     train_before: Quality
     train_after: Quality
     first_layer: FirstLayer
-    effective: int | None = None
+    effective: Count | None = None
     masks_sha256: str | None = None
     file: str | None = None
     kind: Literal["pruned"] = "pruned"
@@ -133,7 +142,7 @@ class Epoch:
 
     epoch: Amount
     loss: float
-    accuracy: float
+    accuracy: Share
     lr: float
     seconds: Amount
     kind: Literal["epoch"] = "epoch"
@@ -170,12 +179,12 @@ class Finished:
     test: Quality | None
     validation: Quality | None
     layers: tuple[LayerKept, ...]
-    weights_kept: int
-    weights: int
+    weights_kept: Count
+    weights: Count
     at_chance: bool
     first_layer: FirstLayer
     weights_sha256: str
-    effective: int | None = None
+    effective: Count | None = None
     masks_sha256: str | None = None
     file: str | None = None
     kind: Literal["finished"] = "finished"

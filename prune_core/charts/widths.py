@@ -157,7 +157,7 @@ def profile(pick: Pick, rows: tuple[Row, ...], model: Model, what: What) -> Prof
     moments = [Moment(0.0, None, whole)]
     for events in zip(*(m.prunings for m in members), strict=False):
         counts = [left(event, rows, first, what) for event in events]
-        removed = 1 - sum(e.kept for e in events) / sum(e.units for e in events)
+        removed = 1 - sum(e.kept for e in events) / (sum(e.units for e in events) or 1)
         moments.append(Moment(removed, events[0].epoch, tuple(kept([c[i] for c in counts]) for i in range(len(rows)))))
     return Profile(
         pick.label, pick.spec.resolved_granularity, entry.family if entry else None, tuple(m.run for m in members),
@@ -166,11 +166,14 @@ def profile(pick: Pick, rows: tuple[Row, ...], model: Model, what: What) -> Prof
 
 
 def left(event: Pruned, rows: tuple[Row, ...], first: dict[str, str], what: What) -> list[int]:
-    """Units left of every row after one pruning. Of pruned weights, a channel is left where any weight leads to it."""
+    """Units left of every row after one pruning. Of pruned weights, a channel is left where any weight leads to it.
+
+    A layer that the pruning says nothing of has lost nothing.
+    """
     found = {first.get(layer.name, layer.name): layer for layer in event.layers}
     if what == "channels" and event.granularity == "weight":
-        return [row.units - found[row.name].dead for row in rows]
-    return [found[row.name].kept for row in rows]
+        return [row.units - found[row.name].dead if row.name in found else row.units for row in rows]
+    return [found[row.name].kept if row.name in found else row.units for row in rows]
 
 
 def kept(counts: Sequence[int]) -> Kept:
