@@ -1,31 +1,40 @@
-"""The dashboard as a visitor feels it: click to saliency grid, click to live run, slider to pixel, submit to first training step.
+"""The dashboard as a visitor feels it: clicks, sliders, live pages, and what open pages cost the server.
 
-    python -m tests.bench.dashboard            # about a minute; needs MNIST in ESPALIER_DATA and a Chromium
+    python -m tests.bench.dashboard            # four minutes; needs MNIST in ESPALIER_DATA and a Chromium
 
-A real server with a warm supervisor, a real browser on the same machine; medians with range. Writes results/dashboard.md.
+A real server with a warm supervisor, a real browser on the same machine. Writes results/dashboard.md.
 """
 
 import os
-import platform
 import shutil
-import statistics
 import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 from playwright.sync_api import Page, sync_playwright
+from sqlalchemy import select
 
 from prune_core import RunSpec
 from prune_core.service import submit
-from tests.browser.conftest import FLAGS, Server, Visitor, idle, until
+from prune_core.store import Run
+from prune_core.store.tables import EVENTS
+from tests.browser.conftest import FLAGS, Server, Visitor, idle
 
-RESULTS = Path(__file__).parent / "results" / "dashboard.md"
+from .measuring import Figure, keep, load, until
+
 TIMES = 5
+WATCHED = 30.0
 GRID = """() => { const all = [...document.querySelectorAll('*')].flatMap(e => e.shadowRoot ? [...e.shadowRoot.querySelectorAll('canvas')] : []);
   return all.concat([...document.querySelectorAll('.espalier-viewer canvas')]).length >= 100 }"""
-SLIDER = """input => { const began = performance.now(); input.value = +input.value - 3; input.dispatchEvent(new Event('input'));
+SLIDER = """input => { const began = performance.now(); input.value = +input.value + (+input.value > (+input.max + +input.min) / 2 ? -1 : 1) * STEP;
+  input.dispatchEvent(new Event('input', { bubbles: true }));
   return new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done(performance.now() - began)))) }"""
+# The largest epoch on the live curve, with the moment at which it was first seen there, at every frame.
+WATCH = """() => { window.seen = []; let last = -1; const look = () => { const plot = document.querySelector('.js-plotly-plot');
+  const epochs = (plot?.data ?? []).flatMap(trace => Array.from(trace.x ?? [])).filter(Number.isFinite); const now = Math.max(-1, ...epochs);
+  if (now > last) { last = now; window.seen.push([now, Date.now()]); } requestAnimationFrame(look); }; look(); }"""
 
 
 def grid(visitor: Visitor, seed: int) -> float:
@@ -59,58 +68,104 @@ def live(visitor: Visitor, seed: int) -> float:
     return seconds
 
 
-def moves(tab: Page) -> list[float]:
-    """Seconds from a move of the slider to the frame after the redrawn masks, for as many moves."""
-    slider = tab.locator(".espalier-viewer input[type=range]").first
-    slider.wait_for()
-    tab.wait_for_function(GRID)
-    return [slider.evaluate(SLIDER) / 1000 for _ in range(15)]
+def moves(tab: Page, slider: str, step: int) -> tuple[float, ...]:
+    """Milliseconds from a move of a slider to the frame after the redrawn picture, for as many moves; the first few draw everything once."""
+    found = tab.locator(slider).first
+    found.wait_for()
+    idle(tab)
+    return tuple(found.evaluate(SLIDER.replace("STEP", str(step))) for _ in range(20))[5:]
 
 
-def first_step(server: Server, seed: int) -> float:
-    """Seconds from submitting to the first progress of training, by the events' own clock: submit, claim, fork, data, scores, pruning, step."""
-    store, began = server.store, time.perf_counter()
-    run = submit(store, RunSpec(dataset="mnist", epochs=20, seed=seed))
-    until(lambda: len(store.events(run.id)) >= 4, "the first measurement")
-    seconds = time.perf_counter() - began
-    store.request_cancel(run.id)
-    until(lambda: store.run(run.id).state == "cancelled", "the run to be cancelled")
-    return seconds
+def training(server: Server, seed: int) -> Run:
+    """A long run that is under way."""
+    run = submit(server.store, RunSpec(dataset="mnist", epochs=400, seed=seed))
+    until(lambda: len(server.store.events(run.id)) >= 5, "the run to train")
+    return run
 
 
-def line(what: str, times: list[float], target: str) -> str:
-    return f"| {what} | **{statistics.median(times):.3f}** ({min(times):.3f} to {max(times):.3f}) | {len(times)} | {target} |"
+def latency(server: Server, visitor: Visitor) -> tuple[float, ...]:
+    """Seconds from a measurement being in the store to its point on an open page."""
+    run = training(server, 900)
+    tab = visitor.open(f"/run?run={run.id}")
+    tab.locator(".js-plotly-plot .main-svg").first.wait_for()
+    idle(tab)
+    tab.evaluate(WATCH)
+    tab.wait_for_timeout(1000 * WATCHED)
+    seen: list[tuple[float, float]] = tab.evaluate("() => window.seen")
+    server.store.request_cancel(run.id)
+    tab.close()
+    query = select(EVENTS.c.time, EVENTS.c.number).where(EVENTS.c.run == run.id, EVENTS.c.kind == "evaluated").order_by(EVENTS.c.number)
+    with server.store.database.reading() as connection:
+        stored = {number: moment.timestamp() for moment, number in connection.execute(query)}
+    epochs = {e.epoch: stored[n] for n, e in server.store.events(run.id) if n in stored and e.part == "validation"}
+    began = seen[0][1] / 1000
+    shown = {epoch: next((at / 1000 for reached, at in seen if reached >= epoch), None) for epoch in epochs}
+    return tuple(at - epochs[epoch] for epoch, at in shown.items() if at is not None and epochs[epoch] > began)
 
 
-def repeated(measure: Callable[[int], float]) -> list[float]:
+def cpu_of_a_page(server: Server, visitor: Visitor) -> tuple[float, ...]:
+    """Per cent of a core that the web server takes for an open live page, beyond what it takes with none, five times five seconds."""
+    assert server.process is not None
+    process = psutil.Process(server.process.pid)
+    run = training(server, 901)
+    bare = [process.cpu_percent(5) for _ in range(2)][1:]
+    tab = visitor.open(f"/run?run={run.id}")
+    tab.locator(".js-plotly-plot .main-svg").first.wait_for()
+    idle(tab)
+    process.cpu_percent()
+    open_ = [waited(tab, process) for _ in range(TIMES)]
+    server.store.request_cancel(run.id)
+    tab.close()
+    return tuple(each - bare[0] for each in open_)
+
+
+def waited(tab: Page, process: psutil.Process) -> float:
+    """The browser must be let run while the server is watched."""
+    tab.wait_for_timeout(5000)
+    return process.cpu_percent()
+
+
+def memory(server: Server, visitor: Visitor) -> float:
+    """Megabytes of the web process with five pages open, one of them live."""
+    assert server.process is not None
+    run = training(server, 902)
+    tabs = [visitor.open(path) for path in (f"/run?run={run.id}", "/saliency", "/trade_off", "/widths", "/runs")]
+    for tab in tabs:
+        idle(tab)
+    size = psutil.Process(server.process.pid).memory_info().rss / 1e6
+    server.store.request_cancel(run.id)
+    for tab in tabs:
+        tab.close()
+    return size
+
+
+def repeated(measure: Callable[[int], float]) -> tuple[float, ...]:
     """The first time warms caches and is left out."""
-    return [measure(seed) for seed in range(100, 101 + TIMES)][1:]
+    return tuple(measure(seed) for seed in range(100, 101 + TIMES))[1:]
 
 
 def main() -> None:
+    before = load()
     server = Server(Path(tempfile.mkdtemp(prefix="espalier-bench-")) / "home")
     try:
         with sync_playwright() as playwright:
             found = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
             browser = playwright.chromium.launch(executable_path=found, args=FLAGS)
             visitor = Visitor(browser.new_context(viewport={"width": 1280, "height": 800}), server.url)
-            rows = [
-                line("click on Look to the whole grid, MNIST, ten classes", repeated(lambda s: grid(visitor, s)), "4"),
-                line("click on Start run to the first picture of the live run", repeated(lambda s: live(visitor, s)), "1.5"),
-                line("slider to pixel", moves(visitor.open("/saliency")), "0.05"),
-                line("submit to the first measurement after scoring and pruning", repeated(lambda s: first_step(server, s)), "-"),
+            figures = [
+                Figure("click on Start run to the first picture of the live run", repeated(lambda s: live(visitor, s)), "s", 1.5),
+                Figure("click on Look to the whole grid, MNIST, ten classes", repeated(lambda s: grid(visitor, s)), "s", 4),
+                Figure("slider to pixel, masks", moves(visitor.open("/saliency"), ".espalier-viewer input[type=range]", 3), "ms", 50),
+                Figure("slider to pixel, widths", moves(visitor.open("/widths"), ".espalier-widths input[type=range]", 1), "ms", 50),
+                Figure("measurement in the store to its point on an open page, asked every second", latency(server, visitor), "s", 1),
+                Figure("CPU of the web server for an open live page", cpu_of_a_page(server, visitor), "%", 3),
+                Figure("memory of the web server with five pages open", (memory(server, visitor),), "MB", 350),
             ]
             browser.close()
     finally:
         server.stop()
         shutil.rmtree(server.home.parent, ignore_errors=True)
-    table = ["| what | median seconds (range) | n | target: at most |", "| --- | --- | --- | --- |", *rows]
-    text = (
-        "\n".join([f"Warm server, {os.cpu_count()} cores, {platform.machine()}, Chromium without a GPU on the same machine.", "", *table])
-        + "\n"
-    )
-    RESULTS.write_text(text)
-    print(text)
+    keep("dashboard", "As a visitor feels it: warm server, Chromium without a GPU on the same machine", figures, before)
 
 
 if __name__ == "__main__":

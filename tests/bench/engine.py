@@ -6,11 +6,8 @@ Pairs alternate (A B A B), so that what else the machine does falls on both; the
 CPU time of the process, not wall time. Writes results/engine.md.
 """
 
-import platform
-import statistics
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import torch
 from torch.nn import functional as F
@@ -25,7 +22,8 @@ from prune_core.engine.survey import survey
 from prune_core.models.initialisation import initialise
 from prune_core.steps import Score
 
-RESULTS = Path(__file__).parent / "results" / "engine.md"
+from .measuring import Figure, keep, load, side_by_side
+
 CPU = torch.device("cpu")
 PAIRS = 7
 MNIST, LENET, SNIP = catalogue.datasets["mnist"], catalogue.models["lenet_300_100"], catalogue.criteria["snip"]
@@ -38,12 +36,11 @@ def timed(work: Callable[[], object]) -> float:
     return time.process_time() - began
 
 
-def ratios(ours: Callable[[], object], theirs: Callable[[], object]) -> tuple[list[float], float, float]:
-    """CPU seconds of ours over theirs, pair by pair, and the medians of both."""
+def beside(what: str, ours: Callable[[], object], theirs: Callable[[], object], target: float) -> Figure:
+    """CPU seconds of ours over theirs, after one of each that is not counted."""
     ours()
     theirs()
-    pairs = [(timed(ours), timed(theirs)) for _ in range(PAIRS)]
-    return [a / b for a, b in pairs], statistics.median(a for a, _ in pairs), statistics.median(b for _, b in pairs)
+    return side_by_side(what, lambda: timed(ours), lambda: timed(theirs), PAIRS, target)
 
 
 def bare_epoch() -> None:
@@ -86,6 +83,7 @@ def looked_once(net: Network, data, step: Callable[[int], Score]) -> None:
 
 
 def main() -> None:
+    before = load()
     torch.set_num_threads(1)
     data = open_data(MNIST, CPU, print)
     net = Network(LENET, LENET.options(), CPU)
@@ -95,22 +93,20 @@ def main() -> None:
         return Score(criterion="snip", options=SNIP.options(classes=(k,)).model_dump(mode="json"), sparsities=NINE)
 
     gradient, mask = torch.randn(266_610), (torch.rand(266_610) < 0.1).float()
-    dense_step = timed(bare_epoch) / 540
-    mask_cost = timed(lambda: [gradient.mul_(mask) for _ in range(2_000)]) / 2_000
-    grid = ratios(lambda: looked_once(net, data, step), lambda: looked_anew(net, data, step))
-    rows = [
-        ("epoch of an unpruned run, events and validation included / bare loop", *ratios(our_epochs(0.0), bare_epoch), "1.10"),
-        ("epoch of a run pruned to 95 % / bare dense loop", *ratios(our_epochs(0.95), bare_epoch), "1.10"),
-        ("saliency grid of 10 x 9 from one scoring a class / scoring each anew", *grid, "0.30"),
+    dense_step = [timed(bare_epoch) / 540 for _ in range(PAIRS)]
+    mask_cost = [timed(lambda: [gradient.mul_(mask) for _ in range(2_000)]) / 2_000 for _ in range(PAIRS)]
+    grids = [timed(lambda: looked_once(net, data, step)) for _ in range(PAIRS + 1)][1:]
+    figures = [
+        beside("epoch of an unpruned run, events and validation included / bare loop", our_epochs(0.0), bare_epoch, 1.10),
+        beside("epoch of a run pruned to 95 % / bare dense loop", our_epochs(0.95), bare_epoch, 1.10),
+        Figure("mask of the gradient / dense step", tuple(m / d for m, d in zip(mask_cost, dense_step, strict=True)), "x", 0.03),
+        beside(
+            "saliency grid of 10 x 9 from one scoring a class / scoring each anew",
+            lambda: looked_once(net, data, step), lambda: looked_anew(net, data, step), 0.30,
+        ),
+        Figure("saliency grid of 10 x 9, warm", tuple(1000 * g for g in grids), "ms", 250),
     ]  # fmt: skip
-    lines = [
-        f"CPU seconds, one thread, torch {torch.__version__}, {platform.machine()}, {PAIRS} pairs A B A B; median (smallest to largest) of the ratios.", "",
-        "| what | ours s | theirs s | ratio | target: at most |", "| --- | --- | --- | --- | --- |",
-        *(f"| {n} | {a:.3f} | {b:.3f} | **{statistics.median(r):.2f}** ({min(r):.2f} to {max(r):.2f}) | {t} |" for n, r, a, b, t in rows),
-        f"| mask of the gradient / dense step | {mask_cost * 1e6:.0f} µs | {dense_step * 1e6:.0f} µs | **{mask_cost / dense_step:.3f}** | 0.03 |",
-    ]  # fmt: skip
-    RESULTS.write_text("\n".join(lines) + "\n")
-    print("\n".join(lines))
+    keep("engine", f"The engine beside bare torch {torch.__version__}, CPU seconds, one thread", figures, before)
 
 
 if __name__ == "__main__":

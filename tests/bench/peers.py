@@ -1,0 +1,89 @@
+"""Whole commands from a cold start, ours and theirs in turns: the usual way with torch.nn.utils.prune, and Synaptic-Flow's SNIP job where its code is here.
+
+    SYNAPTIC_FLOW=/path/to/Synaptic-Flow python -m tests.bench.peers       # ten minutes; needs MNIST in ESPALIER_DATA
+
+One thread each. Both read MNIST as torchvision keeps it; ours decodes it anew every time, into a fresh home. The peer's code is run as it is, by its own
+command, in a folder of its own; nothing of it is part of this repository.
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from prune_core.settings import settings
+
+from .measuring import Figure, keep, load, side_by_side
+
+ROOT = Path(__file__).parents[2]
+PAIRS = 5
+# Where torchvision's compiled operators do not fit torch, its import fails for want of two schemas that no data set needs.
+SHIM = """
+import torch
+library = torch.library.Library("torchvision", "DEF")
+try:
+    library.define("nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+    library.define("qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+except RuntimeError:
+    pass
+"""
+THEIR_SNIP = (
+    "--model-class", "default", "--model", "fc", "--dataset", "mnist", "--experiment", "singleshot", "--pruner", "snip", "--compression", "1",
+    "--prune-epochs", "1", "--post-epochs", "1",
+)  # fmt: skip
+OUR_SNIP = ("criterion=snip", "sparsity=0.9", "epochs=1", "optimizer=adam", "batch_size=64", "criterion_options.n_examples=100")
+OUR_USUAL = ("protocol=iterative", "criterion=magnitude", "sparsity=0.9", "epochs=2", "protocol_options.rounds=1")
+
+
+def seconds(*command: str | Path, **environment: str) -> float:
+    """Wall time of a command from its start to its end, in an empty folder that has MNIST under Data."""
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "Data").symlink_to(settings().data_folder.absolute())
+        (Path(folder) / "shim").mkdir()
+        (Path(folder) / "shim" / "sitecustomize.py").write_text(SHIM)
+        env = {**os.environ, "OMP_NUM_THREADS": "1", "ESPALIER_HOME": f"{folder}/home", **environment}
+        env = {name: value.replace("{shim}", f"{folder}/shim") for name, value in env.items()}
+        began = time.perf_counter()
+        done = subprocess.run([sys.executable, *map(str, command)], cwd=folder, env=env, capture_output=True, text=True, check=False)
+        took = time.perf_counter() - began
+    if done.returncode:
+        raise SystemExit(f"{' '.join(map(str, command))} failed:\n{done.stderr[-2000:]}")
+    return took
+
+
+def ours(*fields: str) -> float:
+    told = [word for field in ("model=lenet_300_100", "dataset=mnist", *fields) for word in ("--set", field)]
+    data = str(settings().data_folder.absolute())
+    return seconds("-m", "prune_core", "run", *told, PYTHONPATH=str(ROOT), ESPALIER_DATA=data, ESPALIER_SLOTS=str(os.cpu_count()))
+
+
+def main() -> None:
+    before = load()
+    found = [
+        side_by_side(
+            "prune to 90 % by magnitude between two epochs: ours / torchvision, DataLoader, torch.nn.utils.prune", lambda: ours(*OUR_USUAL),
+            lambda: seconds(Path(__file__).with_name("usual.py"), "Data", PYTHONPATH="{shim}"), PAIRS, 0.20,
+            note="LeNet-300-100 both; ours trains on 54,000 of the 60,000 images and measures on the rest too.",
+        ),
+        peer(os.environ.get("SYNAPTIC_FLOW", "")),
+    ]  # fmt: skip
+    keep("peers", "Whole commands from a cold start, wall time, one thread each", [figure for figure in found if figure], before)
+
+
+def peer(place: str) -> Figure | None:
+    """The SNIP job of Synaptic-Flow's main.py beside ours; None where its code is not here."""
+    main_py = Path(place).absolute() / "main.py"
+    if not place or not main_py.exists():
+        print("The peer is not here: set SYNAPTIC_FLOW to a folder with the code of ganguli-lab/Synaptic-Flow.", flush=True)
+        return None
+    return side_by_side(
+        "SNIP to 90 %, an epoch: ours / Synaptic-Flow's main.py", lambda: ours(*OUR_SNIP), lambda: seconds(main_py, *THEIR_SNIP, PYTHONPATH="{shim}"),
+        PAIRS, 0.20, note="Adam, batch 64, 100 scoring images both. Theirs: six layers of 100 (119,400 weights), 60,000 images. Ours: LeNet-300-100 "
+        "(266,200 weights), 54,000 images. SynFlow is not here yet.",
+    )  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()
