@@ -20,6 +20,7 @@ from prune_core.store import Run, StoreError
 from prune_core.sweeps import Planned, checked_follow, plan_sweep, references, words_of
 
 LISTED = 24
+AGAIN = "sweep-again"
 
 
 def preview(spec: RunSpec, cost: Estimate) -> None:
@@ -91,15 +92,9 @@ def from_elsewhere(run: Run) -> str:
     return f"The same run is here, computed elsewhere{made}. Started here, it may give a slightly different network."
 
 
-def start_many(filled: Filled, specs: list[RunSpec]) -> None:
+def start_many(filled: Filled, specs: list[RunSpec], planned: Planned) -> None:
     """The button for a sweep, what it comes to, and which of its runs are here already."""
-    beside, refused = filled.repeat.beside, ""
-    again = bool(st.session_state.get("sweep-again"))
-    try:
-        planned = plan_sweep(store(), specs, beside, slots=slots(), again=again)
-    except SpecError as error:
-        problems(list(map(str, error.problems)))
-        return
+    beside, refused, again = filled.repeat.beside, "", bool(st.session_state.get(AGAIN))
     with st.container(horizontal=True, vertical_alignment="center", key="start"):
         label = f"Start {runs(planned.to_run)}" if planned.to_run else f"Show these {runs(planned.runs)}"
         if st.button(label, type="primary", icon=":material/play_arrow:", disabled=not filled.ready, key="start-sweep"):
@@ -128,7 +123,7 @@ def ran_already(planned: Planned) -> None:
             st.html(f'<p class="espalier-note">and {len(planned.already) - LISTED:,} more</p>')
         st.toggle(
             "Run them again",
-            key="sweep-again",
+            key=AGAIN,
             help="Otherwise they count as they are: the same code, torch and device give the same network.",
         )
 
@@ -172,18 +167,20 @@ with st.container(key="view"):
     with form:
         filled = spec_form()
     with plan:
-        specs, misfits = [filled.spec], list[str]()
-        try:
-            specs = repeat_form.specs(filled.spec, filled.repeat)
-        except SpecError as error:
-            misfits = list(map(str, error.problems))
-            filled = filled._replace(ready=False)
+        specs, planned, misfits = [filled.spec], None, list[str]()
+        if not filled.repeat.is_one_run:
+            try:
+                specs = repeat_form.specs(filled.spec, filled.repeat)
+                planned = plan_sweep(store(), specs, filled.repeat.beside, slots=slots(), again=bool(st.session_state.get(AGAIN)))
+            except SpecError as error:
+                misfits = list(map(str, error.problems))
+                filled = filled._replace(ready=False)
         problems([*map(str, filled.problems), *misfits])
         cost = estimate(filled.spec, store().speeds())
         if len(specs) > 1:
             st.html(f'<p class="espalier-label">{figure.text(f"The plan of one of the {len(specs):,} runs: {filled.spec.method}")}</p>')
         preview(filled.spec, cost)
-        if filled.repeat.is_one_run:
-            start(filled, cost)
+        if planned:
+            start_many(filled, specs, planned)
         else:
-            start_many(filled, specs)
+            start(filled, cost)

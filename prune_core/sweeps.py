@@ -73,10 +73,14 @@ def expand(base: Mapping[str, Any], over: Mapping[str, Sequence[Any]], seeds: in
     numbers = seeds_of(base, seeds, problems)
     total = prod(map(len, over.values())) * len(numbers)
     if total > LARGEST:
-        problems.append(Problem("sweep", f"must have at most {LARGEST:,} runs, got {total:,}. Leave out values or seeds."))
+        problems.append(too_many(total))
     if problems:
         raise SpecError(problems)
     return list({spec.fingerprint: spec for spec in read_all(base, over, numbers)}.values())
+
+
+def too_many(total: int) -> Problem:
+    return Problem("sweep", f"must have at most {LARGEST:,} runs, got {total:,}. Leave out values, seeds or what follows.")
 
 
 def read_all(base: Mapping[str, Any], over: Mapping[str, Sequence[Any]], seeds: Iterable[Any]) -> list[RunSpec]:
@@ -156,7 +160,7 @@ def asked_for(specs: Sequence[RunSpec], follow: Iterable[str]) -> list[tuple[Run
     asked += [(spec, ()) for spec in references(first.values(), names) if spec.fingerprint not in first]
     total = len(asked) + sum(len(twins) for _, twins in asked)
     if total > LARGEST:
-        raise SpecError([Problem("sweep", f"must have at most {LARGEST:,} runs, got {total:,} with those that follow.")])
+        raise SpecError([too_many(total)])
     if not asked:
         raise SpecError([Problem("sweep", "must have at least one run, got none.")])
     return asked

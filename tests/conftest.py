@@ -46,3 +46,16 @@ def no_home_left_behind():
 
     yield
     shutil.rmtree(SESSION_HOME, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def empty_home(tmp_path_factory) -> Path:
+    """The home folder of a closed store without any runs, to be copied: a new one would take the examples in, for which most tests have no use."""
+    from prune_core.store import Store
+
+    home: Path = tmp_path_factory.mktemp("empty") / "home"
+    store = Store.open(home)
+    for example in store.runs(limit=None):
+        store.delete(example.id)
+    store.close()
+    return home

@@ -1,7 +1,7 @@
 """Repeat over: seeds, further criteria and sparsities, and what runs beside them; folded under the form of a run. An address can fill it."""
 
 from collections.abc import Callable, Collection, Mapping
-from typing import Annotated, Any
+from typing import Any
 
 import streamlit as st
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from prune_core import RunSpec, SpecError, catalogue
 from prune_core.overrides import overrides, parsed
 from prune_core.steps import percent
-from prune_core.sweeps import expand, prunes
+from prune_core.sweeps import LARGEST, expand, prunes, too_many
 from prune_core.twins import TwinName
 from prune_core.wording import Problem, problems_of, refuse, unknown
 
@@ -22,7 +22,6 @@ BESIDE: dict[TwinName, tuple[str, str]] = {
         "Every run again, with as many weights kept in each layer, chosen by chance: the control for whether the choice of weights matters.",
     ),
 }  # fmt: skip
-Share = Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)]
 
 
 class Repeat(BaseModel):
@@ -32,7 +31,7 @@ class Repeat(BaseModel):
 
     seeds: int = Field(1, ge=1, le=100)
     criteria: tuple[str, ...] = Field((), max_length=32)
-    sparsities: tuple[Share, ...] = Field((), max_length=32)
+    sparsities: tuple[float, ...] = Field((), max_length=32)
     beside: tuple[str, ...] = Field((), max_length=8)
 
     @field_validator("criteria", "beside")
@@ -43,6 +42,14 @@ class Repeat(BaseModel):
             if name not in choices:
                 raise refuse(unknown(name, choices))
         return tuple(dict.fromkeys(names))
+
+    @field_validator("sparsities")
+    @classmethod
+    def are_shares(cls, shares: tuple[float, ...]) -> tuple[float, ...]:
+        for share in shares:
+            if not 0 <= share < 1:
+                raise refuse(f"must be at least 0 and below 1, got {share}.")
+        return tuple(sorted(set(shares)))
 
     @property
     def told(self) -> dict[str, str]:
@@ -68,7 +75,7 @@ def read(address: Mapping[str, str]) -> tuple[Repeat, list[Problem]]:
                 value = text.split(",") if field in LISTS else text
                 values[field] = getattr(Repeat.model_validate({field: value}), field)
             except ValidationError as error:
-                problems += problems_of(error)[:1]
+                problems.append(problems_of(error)[0]._replace(field=field))
     return Repeat(**values), problems
 
 
@@ -77,8 +84,10 @@ def specs(spec: RunSpec, repeat: Repeat) -> list[RunSpec]:
     if not prunes(spec):
         return expand(values_of(spec), {}, repeat.seeds)
     found: list[RunSpec] = []
-    sparsities = sorted({spec.sparsity, *repeat.sparsities})
-    for criterion in dict.fromkeys((spec.criterion, *repeat.criteria)):
+    sparsities, criteria = sorted({spec.sparsity, *repeat.sparsities}), dict.fromkeys((spec.criterion, *repeat.criteria))
+    if (total := len(sparsities) * len(criteria) * repeat.seeds) > LARGEST:
+        raise SpecError([too_many(total)])
+    for criterion in criteria:
         base = {f: v for f, v in values_of(spec).items() if f not in ("criterion", "sparsity") and has_option(criterion, f)}
         found += expand({**base, "criterion": criterion}, {"sparsity": sparsities}, repeat.seeds)
     return sorted(found, key=lambda s: s.seed)

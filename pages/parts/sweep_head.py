@@ -73,7 +73,7 @@ def misses(sweep: Sweep) -> str:
     said = []
     if failed := sweep.counts.get("failed", 0):
         said.append(f"{words.capital(words.counted(failed))} {'run' if failed == 1 else 'runs'} failed; the filter Failed shows which.")
-    for why, n in sweep.dropped.items():
+    for why, n in ({} if sweep.cancelled else sweep.dropped).items():
         said.append(f"{words.capital(words.counted(n))} {'run' if n == 1 else 'runs'} will not follow: {why[:1].lower()}{why[1:]}")
     return " ".join(said)
 

@@ -1,22 +1,10 @@
-"""An empty store to copy: opening a new one takes the examples in, which most tests have no use for."""
+"""Stores with nothing in them."""
 
 import shutil
-from pathlib import Path
 
 import pytest
 
 from prune_core.store import Store
-
-
-@pytest.fixture(scope="session")
-def empty_home(tmp_path_factory) -> Path:
-    """The home folder of a store without any runs; closed, to be copied."""
-    home: Path = tmp_path_factory.mktemp("empty") / "home"
-    store = Store.open(home)
-    for example in store.runs(limit=None):
-        store.delete(example.id)
-    store.close()
-    return home
 
 
 @pytest.fixture

@@ -1,5 +1,7 @@
 """Sweeps in the store: one transaction each, whatever is here already taken as it is, follow-ups queued once and only then."""
 
+import shutil
+
 import pytest
 from test_store import SUPERVISOR, finished, said
 
@@ -205,11 +207,11 @@ class TestColumns:
         store.attempt(run.id, 2).append(said(1))
         assert store.run(run.id).environment == HERE
 
-    def test_a_bundle_brings_where_its_runs_were_started(self, store, tmp_path):
+    def test_a_bundle_brings_where_its_runs_were_started(self, store, empty_home, tmp_path):
         run = store.submit(RunSpec())
         run_one(store, ELSEWHERE)
         store.export_runs([run.id], tmp_path / "runs.zip")
-        (came,) = Store.open(tmp_path / "other").import_runs(tmp_path / "runs.zip")
+        (came,) = Store.open(shutil.copytree(empty_home, tmp_path / "other")).import_runs(tmp_path / "runs.zip")
         assert came.environment == ELSEWHERE
 
     def test_the_filters_leave_what_they_name(self, store):

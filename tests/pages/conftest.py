@@ -1,5 +1,6 @@
 """Pages as a script run shows them, over a real store with one real run of each state."""
 
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -27,15 +28,14 @@ def events() -> list[Numbered]:
 
 
 @pytest.fixture
-def store(tmp_path, monkeypatch) -> Iterator[Store]:
+def store(tmp_path, empty_home, monkeypatch) -> Iterator[Store]:
     """The store that pages ask, with nothing in it."""
+    shutil.copytree(empty_home, tmp_path, dirs_exist_ok=True)
     monkeypatch.setenv("ESPALIER_HOME", str(tmp_path))
     settings.cache_clear()
     st.cache_resource.clear()
     st.cache_data.clear()
     store = Store.open()
-    for example in store.runs():
-        store.delete(example.id)
     assert take(store, LOOKER, lease(store))
     yield store
     settings.cache_clear()
