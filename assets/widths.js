@@ -49,8 +49,8 @@ class Espaliers {
     this.slider.onchange = () => this.report(this.scene.positions[+this.slider.value].removed);
     this.plate.onpointermove = (event) => this.point(event.target.closest?.("[data-row]"), event);
     this.plate.onpointerleave = () => { this.hint.hidden = true; };
-    this.plate.onfocusin = (event) => this.point(event.target.closest("[data-row]"));
-    this.plate.onfocusout = () => { this.hint.hidden = true; };
+    this.plate.addEventListener("focusin", (event) => this.point(event.target.closest("[data-row]")));
+    this.plate.addEventListener("focusout", () => { this.hint.hidden = true; });
     this.plate.onkeydown = (event) => this.walk(event);
     this.watch = new ResizeObserver(() => { if (this.scene && Math.abs(this.root.clientWidth - this.width) > 1) this.draw(); });
     this.watch.observe(root);

@@ -18,7 +18,7 @@ from .trade_off_published import names, rings
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot", "2px,2px", "10px,2px")
 OPENED = 12  # runs that can be looked at beside each other
 TEMPLATE = "%{hovertext}<extra></extra>"
-ENDS_EARLY = 0.12  # of the width: a line that ends further from the right edge has its name at its end
+ENDS_EARLY = 0.2  # of the width: a line that ends further from the right edge has its name at its end
 
 
 class Label(NamedTuple):

@@ -10,6 +10,8 @@ from .trade_off import Series, TradeOff, printed
 
 TITLES = {"kept": "Weights kept", "effective": "Weights on a path from input to output"}
 SHARES = (1.0, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001, 0.0005, 0.0002, 0.0001)
+FINE = tuple(round(step * 10.0**-power, 6) for power in range(1, 5) for step in (10, 9, 8, 7, 6, 5, 4, 3, 2.5, 2, 1.5))
+FEW = 3  # ticks: with fewer the finer ones come
 ERRORS = (0.001, 0.002, 0.003, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0)
 
 
@@ -61,7 +63,8 @@ def y_title(numbers: TradeOff) -> str:
 
 def x_axis(numbers: TradeOff, frame: Frame) -> tuple[Ink, Ink]:
     """The axis with counts and shares, and what it is on a phone: shares alone."""
-    ticks = [share for share in SHARES if frame.x[1] <= math.log10(share * numbers.weights) <= frame.x[0]]
+    coarse, fine = ([s for s in some if frame.x[1] <= math.log10(s * numbers.weights) <= frame.x[0]] for some in (SHARES, FINE))
+    ticks = coarse if len(coarse) >= FEW else fine[:: 1 + len(fine) // 7] or [10 ** frame.x[0] / numbers.weights]
     wide = {
         "type": "log", "range": frame.x, "title": {"text": x_title(numbers)}, "tickvals": [share * numbers.weights for share in ticks],
         "ticktext": [f"{share * numbers.weights:,.0f}<br>{words.share(share)}" for share in ticks], "tickangle": 0,
@@ -73,7 +76,13 @@ def x_axis(numbers: TradeOff, frame: Frame) -> tuple[Ink, Ink]:
 
 def y_axis(numbers: TradeOff, frame: Frame) -> Ink:
     axis: Ink = {"type": "log" if frame.log_y else "linear", "range": frame.y, "title": {"text": y_title(numbers)}}
-    ticks = [e for e in ERRORS if frame.log_y and frame.y[0] <= math.log10(e) <= frame.y[1]]
+    ticks = [e for e in ERRORS if frame.y[0] <= math.log10(e) <= frame.y[1]] if frame.log_y else accuracies(*frame.y)
     if len(ticks) > 1:
         return axis | {"tickvals": ticks, "ticktext": [words.share(e) for e in ticks]}
-    return axis | {"nticks": 7, "tickformat": ".0%" if not frame.log_y and frame.y[1] - frame.y[0] > 0.06 else ".1%"}
+    return axis | {"nticks": 5, "tickformat": ".2%"}
+
+
+def accuracies(low: float, high: float) -> list[float]:
+    """Round accuracies between low and high, at most seven of them."""
+    step = next(s for s in (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5) if (high - low) / s <= 7)
+    return [round(k * step, 6) for k in range(math.ceil(low / step), math.floor(high / step) + 1) if k * step <= 1]

@@ -60,10 +60,12 @@ def draw(numbers: Widths, theme: Theme, removed: float | None = None, by: By = "
 
 def said(row: Row, k: Kept, what: str) -> str:
     """One layer in words: what is left, and over how many seeds with what spread."""
-    mean = f"{k.mean:,.1f}".removesuffix(".0")
+    mean = f"{k.mean:,.0f}" if k.mean >= 100 else f"{k.mean:,.1f}".removesuffix(".0")
     of = f"{row.title}: {mean} of {row.units:,} {what} ({words.share(k.mean / row.units)})"
     if k.n == 1:
         return of
+    if k.low == k.high:
+        return f"{of}, the same for all {k.n} seeds"
     spread = "" if k.cv is None else f", standard deviation {k.sd:,.3g}, variation {100 * k.cv:.2g} %"
     return f"{of}, mean of {k.n} seeds; {k.low:,} to {k.high:,}{spread}"
 
@@ -92,7 +94,7 @@ def one(numbers: Widths, p: Profile, dash: str) -> dict[str, Any]:
         "light": [light.colour, light.label], "dark": [dark.colour, dark.label],
         "moments": [
             {
-                "total": summary(numbers, m), "when": when(p, i),
+                "total": f"{m.total:,.0f} of {numbers.units:,}", "when": when(p, i),
                 "kept": [[k.mean, k.low, k.high] for k in m.kept],
                 "words": [said(row, k, numbers.what) for row, k in zip(numbers.rows, m.kept, strict=True)],
                 "short": [short(row, k) for row, k in zip(numbers.rows, m.kept, strict=True)],

@@ -2,6 +2,7 @@
 
 import json
 import re
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +12,7 @@ from prune_core.store import overview, queue
 from .carrying import carry_out
 from .conftest import LOOKER, words
 
+EXAMPLES = Path(__file__).parents[2] / "assets" / "examples"
 SNIP = RunSpec(sparsity=0.9, epochs=1)
 
 
@@ -29,6 +31,16 @@ def test_with_nothing_run_it_says_what_would_stand_here_and_offers_one_button(pa
     shown = page("trade_off.py")
     assert "No finished run has pruned a network yet" in words(shown)
     assert [b.label for b in shown.button] == ["Prune a network"]
+
+
+def test_the_examples_fill_it(page, store):
+    for source in EXAMPLES.glob("*.zip"):
+        store.import_runs(source)
+    shown = page("trade_off.py", to_what="LeNet-300-100 on MNIST")
+    said = words(shown)
+    assert re.search(r"With [0-9.]+&nbsp;% of the weights left.* errs on [0-9.]+&nbsp;% of the test images", said)
+    assert "Rings: values that papers print" in said
+    assert any((t.get("name") or "").startswith("SNIP, at the start") for t in figure(shown)["data"])
 
 
 def test_three_seeds_are_a_point_with_an_interval_beside_the_full_network(page, store, runs):

@@ -1,6 +1,7 @@
 """Widths: filled, by deep link to single runs and to groups, with nothing; over real runs on digits."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +11,7 @@ from prune_core.protocols.schedules import sparsities
 from .carrying import carry_out
 from .conftest import words
 
+EXAMPLES = Path(__file__).parents[2] / "assets" / "examples"
 SNIP = RunSpec(sparsity=0.9, epochs=0)
 SEEDS = [SNIP.model_copy(update={"seed": seed}) for seed in range(2)]
 STEPS = RunSpec(criterion="magnitude", protocol="iterative", sparsity=0.9, epochs=0)
@@ -25,6 +27,13 @@ def test_with_nothing_run_it_says_what_would_stand_here_and_offers_one_button(pa
     shown = page("widths.py")
     assert "No finished run has pruned a network yet" in words(shown)
     assert [b.label for b in shown.button] == ["Prune a network"]
+
+
+def test_an_example_fills_it(page, store):
+    store.import_runs(EXAMPLES / "magnitude-in-steps-97-mnist.zip")
+    shown = page("widths.py")
+    assert len(scene(shown)["profiles"][0]["moments"]) == 6
+    assert "cuts Layer 1 hardest" in words(shown)
 
 
 def test_seeds_stand_together_beside_another_method_at_the_same_amount(page, store):
