@@ -176,7 +176,7 @@ def readable(rows: list[Row[Any]]) -> list[Run]:
     return runs
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=16_384)
 def spec_of(text: str) -> RunSpec:
     """Specs are frozen, and a list of 500 runs is read again and again: parsed once for each text."""
     return RunSpec.model_validate(json.loads(text))
