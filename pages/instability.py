@@ -132,7 +132,10 @@ def telling(run: Run, compared: Compared) -> str:
 
 def picture(run: Run, beside: Run | None, compared: Compared) -> None:
     """The drops, and at their right what they came to."""
-    run = store().run(run.id)
+    try:
+        run = store().run(run.id)
+    except NoSuchRun:
+        st.rerun()
     drawn = [run] if beside is None else [run, beside]
     labels = variants.labels([r.spec for r in drawn])
     numbers = chart.timelines([(name_of(r), label, history(r)) for r, label in zip(drawn, labels, strict=True)])

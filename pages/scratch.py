@@ -4,6 +4,7 @@ The address says which run: /scratch?run=ID. All seeds of a configuration stand 
 """
 
 from collections.abc import Sequence
+from itertools import count, islice
 from typing import NamedTuple, NoReturn
 
 import streamlit as st
@@ -68,7 +69,9 @@ def stand_beside(run: Run, wanted: Sequence[str]) -> Shown:
         if twin.spec.parent is None:
             found[name] = store().runs(group=twin.spec.group)
         else:
-            found[name] = [child for child in children if alike(child.spec) == alike(twin.spec)]
+            like = alike(twin.spec)
+            failed = store().runs(states=["failed", "cancelled"], group=twin.spec.group)
+            found[name] = [*(child for child in children if alike(child.spec) == like), *failed]
     return Shown(run, made, seeds, found)
 
 
@@ -116,9 +119,10 @@ def follow() -> None:
 
 def seeds_wanted(shown: Shown, n: int) -> list[int]:
     """`n` seeds, those that are here already first; a seed whose run failed is not tried again."""
-    states = {run.spec.seed: run.state for run in reversed(shown.seeds) if run.state in ("failed", *ALIVE, "finished")}
-    here = [shown.run.spec.seed, *sorted(seed for seed, state in states.items() if state != "failed" and seed != shown.run.spec.seed)]
-    return [*here, *(seed for seed in range(n + len(states)) if seed not in states)][:n]
+    here = {run.spec.seed for run in shown.seeds if run.state == "finished" or run.state in ALIVE} - {shown.run.spec.seed}
+    failed = {run.spec.seed for run in shown.seeds if run.state == "failed"} - here
+    fresh = (seed for seed in count() if seed not in here | failed | {shown.run.spec.seed})
+    return [shown.run.spec.seed, *sorted(here), *islice(fresh, n)][:n]
 
 
 def sweeps_under_way(shown: Shown) -> list[Sweep]:
@@ -137,11 +141,15 @@ def sweeps_under_way(shown: Shown) -> list[Sweep]:
     return found
 
 
+def is_alive(shown: Shown) -> bool:
+    return any(run.state in ALIVE for run in shown.runs) or bool(sweeps_under_way(shown))
+
+
 def start(shown: Shown, planned: Planned, specs: Sequence[RunSpec], wanted: Sequence[str], n: int) -> None:
     """The button that starts what is missing, and what that comes to, said before."""
     with st.container(horizontal=True, vertical_alignment="center", key="scr-start"):
-        count = f"{planned.to_run} run{'' if planned.to_run == 1 else 's'}"
-        if planned.to_run and st.button(f"Start {count}", type="primary", icon=":material/play_arrow:", key="scr-go"):
+        runs = f"{planned.to_run} run{'' if planned.to_run == 1 else 's'}"
+        if planned.to_run and st.button(f"Start {runs}", type="primary", icon=":material/play_arrow:", key="scr-go"):
             sweep = submit_sweep(store(), specs, f"From scratch: {shown.run.title}"[:80], follow=wanted)
             st.session_state.setdefault(MINE, {}).setdefault(shown.run.group, []).append(sweep.id)
             st.query_params["run"] = shown.run.id
@@ -236,9 +244,12 @@ def where(run: Run) -> str:
 
 def watch(run_id: str, wanted: Sequence[str], n: int, alive: bool) -> None:
     """What changes while runs are under way."""
-    shown = stand_beside(store().run(run_id), wanted)
+    try:
+        shown = stand_beside(store().run(run_id), wanted)
+    except NoSuchRun:
+        st.rerun()
     under_way = sweeps_under_way(shown)
-    if alive and not under_way:
+    if alive and not is_alive(shown):
         st.rerun()
     if under_way:
         progress(under_way)
@@ -312,7 +323,7 @@ try:
                 **overrides(run.spec),
             )
         wanted = (*TWINS, *CONTROLS) if controls else TWINS
-        alive = bool(sweeps_under_way(stand_beside(run, wanted)))
+        alive = is_alive(stand_beside(run, wanted))
         st.fragment(watch, run_every=LOOK_SECONDS if alive else None)(run.id, wanted, n or 3, alive)
 except (SpecError, StoreError) as error:
     st.error(plain(str(error)))

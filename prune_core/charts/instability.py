@@ -38,10 +38,6 @@ class Timeline(NamedTuple):
     def mean(self) -> Instability | None:
         return instability(self.drops)
 
-    @property
-    def recovered(self) -> tuple[Drop, ...]:
-        return tuple(d for d in self.drops if d.back is not None)
-
 
 class Timelines(NamedTuple):
     """The runs of the picture, the chosen one first."""
@@ -130,16 +126,17 @@ def after_one(d: Drop) -> str:
 
 
 def after_many(run: Timeline) -> str:
-    n, back = len(run.drops), run.recovered
-    if len(back) == n:
-        longest = max(d.back or 0.0 for d in back)
-        return f"Accuracy came back every time, within {epochs(longest)}." if longest else "Accuracy never fell."
-    last = run.drops[-1]
-    tail = "; after the last it has not yet" if last.recovery == "under way" else ""
-    waiting = last.recovery == "under way"
+    fell = [d for d in run.drops if d.recovery != "no drop"]
+    back = [d.back for d in fell if d.back is not None]
+    if not fell:
+        return "Accuracy never fell."
+    if len(back) == len(fell):
+        return f"Accuracy came back every time, within {epochs(max(back))}."
+    waiting = fell[-1].recovery == "under way"
     if not back:
-        return "Accuracy never came back to where it was before a pruning." if not waiting else "Accuracy has not come back so far."
-    return f"Accuracy came back after {words.counted(len(back))} of them{tail}."
+        return "Accuracy has not come back so far." if waiting else "Accuracy never came back to where it was before a pruning."
+    tail = "; after the last it has not yet" if waiting else ""
+    return f"Accuracy came back after {words.counted(len(back))} of the {words.counted(len(fell))} that cost any{tail}."
 
 
 def epochs(number: float) -> str:

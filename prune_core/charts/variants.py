@@ -16,7 +16,9 @@ MOST = 3
 
 
 def labels(specs: Sequence[RunSpec]) -> list[str]:
-    """For each spec the choices that not all of them share, most telling first; what is alike all the same is numbered."""
+    """For each spec the choices that not all of them share, most telling first; what is alike all the same is numbered. One alone is called by its manner."""
+    if len(specs) == 1:
+        return [words.capital(manner(specs[0])) or specs[0].method]
     settings = sorted(differing(specs), key=lambda s: (FIRST.index(s.field) if s.field in FIRST else len(FIRST), s.field in LATE))
     said = [[phrase(setting, spec, i) for setting in settings] for i, spec in enumerate(specs)]
     found = [shortened([text for text in each if text]) for each in said]

@@ -95,7 +95,7 @@ class TestSentence:
     def test_of_several_prunings_tells_mean_worst_and_recovery(self):
         assert drawn(told(*RUN, finished(0.95))).sentence == (
             "Two prunings cost 26.1 points each on average, the one at epoch 16 most: from 96.5 % to 50.3 %. "
-            "Accuracy came back after one of them."
+            "Accuracy came back after one of the two that cost any."
         )
 
     def test_agrees_with_its_table(self):
