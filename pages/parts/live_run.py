@@ -52,7 +52,7 @@ def ahead(run: Run) -> int:
     """Queued runs that come before this one."""
     if run.state != "queued":
         return 0
-    return sum(other.created < run.created for other in store().runs(states=["queued"], limit=1000))
+    return store().count(states=["queued"], before=run.created)
 
 
 def figures(shot: Snapshot) -> None:

@@ -1,6 +1,7 @@
 """Which runs are meant: filters as conditions on indexed columns."""
 
 from collections.abc import Collection
+from datetime import datetime
 from typing import TypedDict
 
 from sqlalchemy import ColumnElement, false, or_, select
@@ -11,7 +12,7 @@ from .tables import MEMBERS, RUNS
 
 
 class Filters(TypedDict, total=False):
-    """Each leaves only the runs that it names. sweep: id; group, parent: fingerprints."""
+    """Each leaves only the runs that it names. sweep: id; group, parent: fingerprints; before: when they were queued."""
 
     model: str | None
     dataset: str | None
@@ -20,12 +21,15 @@ class Filters(TypedDict, total=False):
     group: str | None
     parent: str | None
     example: bool | None
+    before: datetime | None
 
 
 def conditions(states: Collection[State], search: str, filters: Filters) -> list[ColumnElement[bool]]:
     """What a run must fulfil to be meant. What says nothing (None, or empty) leaves all."""
     columns = {"model": RUNS.c.model, "dataset": RUNS.c.dataset, "group": RUNS.c.family, "parent": RUNS.c.parent, "example": RUNS.c.example}
     found: list[ColumnElement[bool]] = [columns[name] == value for name, value in filters.items() if name in columns and value is not None]
+    if (before := filters.get("before")) is not None:
+        found.append(RUNS.c.created < before)
     if states:
         found.append(RUNS.c.state.in_([s for s in states if s in STATES]))
     if protocols := filters.get("protocols"):
