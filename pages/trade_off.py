@@ -75,7 +75,7 @@ def note(numbers: TradeOff, every: TradeOff) -> str:
         drawn, there = (len(n.series) + len(n.dense) for n in (numbers, every))
         said.append(f"{drawn} of {there} series are drawn.")
     if numbers.published:
-        said.append("Rings: values that papers print, from networks trained longer.")
+        said.append("Rings: values that papers print; most do not say how long they trained.")
     return " ".join(said)
 
 

@@ -10,6 +10,7 @@ from pages.parts import figure, gathered, style
 from pages.parts.empty import empty
 from pages.parts.espaliers import viewer
 from pages.parts.stored import store
+from prune_core import catalogue
 from prune_core.charts import words
 from prune_core.charts.names import distinct
 from prune_core.charts.widths import Member, Pick, What, Widths, describe, widths
@@ -84,7 +85,9 @@ def first_choices(found: dict[str, Choice]) -> list[str]:
         if kind not in kinds or len(c.runs) > len(kinds[kind].runs):
             kinds[kind] = c
     best = max(levels, key=lambda k: (min(3, len(levels[k])), sum(len(c.runs) for c in levels[k].values()), -abs(k[1] - USUAL)))
-    return [c.key for c in sorted(levels[best].values(), key=lambda c: -len(c.runs))[:3]]
+    order = list(catalogue.criteria)
+    fullest = sorted(levels[best].values(), key=lambda c: -len(c.runs))[:3]
+    return [c.key for c in sorted(fullest, key=lambda c: order.index(c.runs[0].spec.criterion or order[0]))]
 
 
 def pick(found: dict[str, Choice], runs: Sequence[Run]) -> list[Choice]:

@@ -9,7 +9,6 @@ import plotly.graph_objects as go
 from ..statistics import FEWEST
 from . import words
 from .curves import plain
-from .names import epochs
 from .theme import Ink, Style, Theme, faded, figure, nothing
 from .trade_off import Point, Series, TradeOff
 from .trade_off_frame import Frame, frame_of, x_axis, x_title, y_axis, y_title
@@ -167,7 +166,7 @@ def ends(numbers: TradeOff, drawn: Sequence[Series], looks: dict[str, Style], th
         edge.append(
             (
                 frame.x[1],
-                Label(frame.label(height_of(s.points[0])), "Dense", epochs(s.epochs) if len(numbers.dense) > 1 else "", theme.soft),
+                Label(frame.label(height_of(s.points[0])), "Dense", s.detail, theme.soft),
             )
         )
     tall = (frame.y[1] - frame.y[0]) / pixels

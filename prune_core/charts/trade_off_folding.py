@@ -8,7 +8,7 @@ from typing import Literal
 from ..catalogue.published import Published
 from ..results import Group
 from ..spec import RunSpec
-from .names import distinct
+from .names import distinct, epochs
 from .trade_off import Across, Cost, Dot, Point, Series, TradeOff, Up
 
 HOW = {"prune_at_init": "at the start", "iterative": "in steps", "from_scratch": "from scratch", "train_longer": "trained on"}
@@ -28,12 +28,9 @@ def trade_off(groups: Sequence[Group], across: Across = "kept", up: Up = "error"
     found = [series_of(kind, each, specs, across, up) for kind, each in members.items()]
     found = [s for s in found if any(p.dots for p in s.points)]
     levels = {kind: level(each[0].spec) for kind, each in members.items()}
-    spec = groups[0].spec
-    return TradeOff(
-        spec.model_entry.title, spec.dataset_entry.title, spec.model_entry.weights, across, up,
-        told_apart([s for s in found if prunes(levels[s.key])], levels), told_apart([s for s in found if not prunes(levels[s.key])], levels),
-        tuple(published),
-    )  # fmt: skip
+    spec, several = groups[0].spec, len({s.epochs for s in found}) > 1
+    pruned, dense = (told_apart([s for s in found if prunes(levels[s.key]) is which], levels, several) for which in (True, False))
+    return TradeOff(spec.model_entry.title, spec.dataset_entry.title, spec.model_entry.weights, across, up, pruned, dense, tuple(published))
 
 
 def prunes(spec: RunSpec) -> bool:
@@ -121,10 +118,18 @@ def average(values: Sequence[float | None]) -> float | None:
     return sum(known) / len(known) if known and len(known) == len(values) else None
 
 
-def told_apart(found: Sequence[Series], levels: Mapping[str, RunSpec]) -> tuple[Series, ...]:
-    """The series by name, alike ones told apart by the settings in which they differ, and numbered within their family."""
+def told_apart(found: Sequence[Series], levels: Mapping[str, RunSpec], lengths: bool) -> tuple[Series, ...]:
+    """The series by name, alike ones told apart by the settings in which they differ, and numbered within their family.
+
+    lengths: not all were trained equally long, so every one says how long.
+    """
     order = sorted(found, key=lambda s: (s.name, s.detail, s.epochs, s.key))
     added = distinct([s.label for s in order], [levels[s.key] for s in order])
+    if lengths:
+        added = [
+            more if epochs(s.epochs) in more.split(", ") else ", ".join(filter(None, (more, epochs(s.epochs))))
+            for s, more in zip(order, added, strict=True)
+        ]
     counts: dict[str | None, int] = defaultdict(int)
     numbered = []
     for s, more in zip(order, added, strict=True):

@@ -93,6 +93,14 @@ class TestSeries:
         ]
         assert [s.variant for s in found.series] == [0, 1]
 
+    def test_all_say_how_long_they_were_trained_where_that_differs(self):
+        found = folded(SNIP, runs(0.95, {0: 0.98}, epochs=20, criterion="magnitude"), DENSE)
+        assert [s.label for s in (*found.series, *found.dense)] == [
+            "Magnitude, at the start, 20 epochs",
+            "SNIP, at the start, 2 epochs",
+            "Dense, 2 epochs",
+        ]
+
     def test_of_other_options_say_which(self):
         found = folded(SNIP, runs(0.95, {0: 0.98}, lr=0.05))
         assert [s.label for s in found.series] == ["SNIP, at the start, learning rate 0.05", "SNIP, at the start, learning rate 0.1"]
