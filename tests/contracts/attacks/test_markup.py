@@ -8,10 +8,11 @@ from starlette.testclient import TestClient
 
 from pages.parts.figure import harmless, to_csv
 from prune_core.history_table import history_csv
+from prune_core.reporting import written
 from tests.page_table import page_table
 from tests.visit import visit
 
-from .hostile import MARKUP, strings, what_came_alive
+from .hostile import MARKUP, Tags, hostile_runs, strings, what_came_alive
 
 FORMULAS = (
     "=cmd|' /C calc'!A0", "+1+1", "-1+1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", " =1", "a\r=1", "\N{FULLWIDTH EQUALS SIGN}1", "\N{FULLWIDTH PLUS SIGN}1",
@@ -70,3 +71,14 @@ def test_a_downloaded_file_is_never_shown_by_the_browser(client, store, example)
         headers = inside.get(f"/download/{example.id}/{name}").headers
         assert headers["content-disposition"].startswith("attachment;")
         assert headers["x-content-type-options"] == "nosniff"
+
+
+def test_a_report_holds_no_markup_but_its_own(store):
+    ids = list(hostile_runs(store))
+    for run_id in ids:
+        store.rename(run_id, "</script><img src=x onerror=a7()><!--")
+        store.annotate(run_id, f"</title></style></textarea>{MARKUP}")
+    for chosen in (ids[:1], ids[1:], ids):
+        tags = Tags()
+        tags.feed(written(store, chosen))
+        assert [each for each in tags.alive if each != "script"] == []

@@ -12,6 +12,7 @@ import pytest
 
 from prune_core import RunSpec
 from prune_core.places import Nameless, nameless
+from prune_core.reporting import written
 from prune_core.service import submit
 from prune_core.service.executor import end
 from prune_core.settings import settings
@@ -69,6 +70,11 @@ def test_no_bundle_names_a_secret_or_a_folder(front, ended, tmp_path):
     with zipfile.ZipFile(tmp_path / "x.zip") as archive:
         content = b"".join(archive.read(name) for name in archive.namelist())
     assert [s for s in forbidden(front) if s.encode() in content] == []
+
+
+def test_no_report_names_a_secret_or_a_folder(front, ended):
+    said = written(front.store, [run.id for run in ended.values()])
+    assert [s for s in forbidden(front) if s in said] == []
 
 
 @pytest.mark.parametrize("entry", page_table(), ids=lambda entry: entry.title)
