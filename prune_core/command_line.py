@@ -14,6 +14,7 @@ import click
 
 from . import catalogue
 from .events import Finished, Numbered, Progress
+from .places import log_to_stderr
 from .planning import plan
 from .report_command import report_command
 from .settings import settings
@@ -180,7 +181,7 @@ def supervise(idle: float, checkpoint: float) -> None:
     from .service.executor import LocalExecutor
     from .service.supervisor import Plan, Supervisor
 
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    log_to_stderr()
     supervisor = Supervisor(Store.open(), LocalExecutor, Plan(processes.slots(), processes.threads(), checkpoint, idle))
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: supervisor.stop.set())
