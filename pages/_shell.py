@@ -9,6 +9,8 @@ from urllib.parse import unquote, urlsplit
 import streamlit as st
 
 from pages.parts import sign_in, style
+from pages.parts.plain import plain
+from prune_core.store import StoreError
 
 ASSETS = Path(__file__).parents[1] / "assets"
 
@@ -42,4 +44,8 @@ PAGES = {
 asked = unquote(urlsplit(st.context.url or "").path).rpartition("/")[2]
 if asked and asked not in {page.url_path for group in PAGES.values() for page in group} | {"index"}:
     PAGES[""].append(st.Page("missing.py", title="Not here", url_path=asked, visibility="hidden"))
-st.navigation(PAGES).run()
+page = st.navigation(PAGES)
+try:
+    page.run()
+except StoreError as error:
+    st.error(plain(str(error)), icon=":material/error:")

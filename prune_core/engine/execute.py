@@ -157,7 +157,7 @@ class Execution:
             if not self.broken_off:
                 self.step += 1
                 self.done = sum(self.images_of(s) for s in self.plan[: self.step])
-            if self.broken_off or self.stop():
+            if self.broken_off or (self.scores is None and self.stop()):  # scores are no part of a checkpoint: prune first
                 self.save_checkpoint()
                 yield self.numbered(Cancelled(epoch=self.clock.epoch))
                 return

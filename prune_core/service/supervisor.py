@@ -9,7 +9,7 @@ from typing import NamedTuple
 from uuid import uuid4
 
 from ..store import AttemptOver, Damaged, Store, StoreError
-from ..store.files import tidy
+from ..store.files import sweep_up, tidy
 from ..store.lease import Lease, LeaseLost, give_back, lease, release_if_idle, renew, take
 from ..store.queue import Running, claim, register, requeue, under_way
 from . import processes
@@ -55,6 +55,8 @@ class Supervisor:
         self.executor = self.new_executor()
         log.info("Supervises as process %d with %d slots.", self.lease.pid, self.plan.slots)
         self.active = time.monotonic()
+        with suppress(StoreError, OSError):
+            sweep_up(self.store)
         while not self.stop.is_set():
             try:
                 self.look()
@@ -87,6 +89,9 @@ class Supervisor:
                     return True
                 if self.store.is_busy():
                     self.active = time.monotonic()
+            except Damaged as damaged:
+                log.error("%s This one ends.", damaged)
+                return False
             except StoreError as error:
                 log.warning("%s", error)
             if time.monotonic() - self.active > self.plan.idle_seconds:

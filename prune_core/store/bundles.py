@@ -139,11 +139,16 @@ def import_runs(store: "Store", source: Path) -> list[Run]:
     with store.database.reading() as connection:
         here = set(connection.scalars(select(RUNS.c.id)))
     arrivals = unpack(store, source, here)
-    with store.database.writing() as connection:
-        here = set(connection.scalars(select(RUNS.c.id)))
-        new = [arrival for arrival in arrivals if arrival.piece.id not in here]
-        for arrival in new:
-            enter(connection, arrival, example=False)
+    try:
+        with store.database.writing() as connection:
+            here = set(connection.scalars(select(RUNS.c.id)))
+            new = [arrival for arrival in arrivals if arrival.piece.id not in here]
+            for arrival in new:
+                enter(connection, arrival, example=False)
+    except StoreError:
+        for arrival in arrivals:
+            files.forsake(store, arrival.piece.id)
+        raise
     return [store.run(arrival.piece.id) for arrival in new]
 
 

@@ -4,7 +4,10 @@ import hashlib
 import logging
 import os
 import re
+import shutil
+import time
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import uuid4
@@ -12,7 +15,7 @@ from uuid import uuid4
 from sqlalchemy import Connection, Row, delete, insert, select
 
 from .records import StoreError, shown
-from .tables import FILES
+from .tables import FILES, RUNS
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
     from .store import Store
 
 CHECKPOINTS_KEPT = 2
+LEFT_SECONDS = 86_400
 LOG = "run.log"
 NAME = r"[a-z0-9][a-z0-9_-]{0,63}\.safetensors"
 
@@ -97,6 +101,22 @@ def tidy(store: "Store", run_id: str) -> None:
     for path in folder.iterdir() if folder.is_dir() else ():
         if path.name not in known and re.search(r"\.(safetensors|part)$", path.name):
             remove(path)
+
+
+def forsake(store: "Store", run_id: str) -> None:
+    """Remove the folder of a run that never came to be; one that is on the list keeps its own."""
+    with suppress(StoreError), store.database.reading() as connection:
+        if connection.execute(select(RUNS.c.id).where(RUNS.c.id == run_id)).first() is None:
+            shutil.rmtree(store.folder(run_id), ignore_errors=True)
+
+
+def sweep_up(store: "Store") -> None:
+    """Remove what imports that were broken off have left among the folders of runs: what no run knows of and is older than a day."""
+    with store.database.reading() as connection:
+        known = set(connection.scalars(select(RUNS.c.id)))
+    for path in (store.home / "runs").iterdir():
+        if path.name not in known and abs(time.time() - path.stat().st_mtime) > LEFT_SECONDS and path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def set_aside(path: Path) -> None:

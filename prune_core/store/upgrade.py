@@ -1,6 +1,7 @@
 """The schema of a store, brought up to what this version needs."""
 
 from pathlib import Path
+from threading import Lock
 
 from sqlalchemy import Connection, inspect, text
 
@@ -8,6 +9,7 @@ from .records import StoreError
 
 HEAD = "0002"
 MIGRATIONS = Path(__file__).parent / "migrations"
+MIGRATING = Lock()
 
 
 def version(connection: Connection) -> str | None:
@@ -30,11 +32,17 @@ def upgrade(connection: Connection) -> bool:
             f"This store was made by a newer Espalier: its schema is {found}, this version knows up to {HEAD}. "
             "Update Espalier, or set ESPALIER_HOME to another folder."
         )
+    migrate(connection, "head")
+    return found is None
+
+
+def migrate(connection: Connection, target: str) -> None:
+    """Run migrations up to a revision, one thread at a time: Alembic keeps what it works on in global variables."""
     from alembic import command
     from alembic.config import Config
 
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     config.attributes["connection"] = connection
-    command.upgrade(config, "head")
-    return found is None
+    with MIGRATING:
+        command.upgrade(config, target)

@@ -231,6 +231,19 @@ def test_keep_weights_each_stores_the_weights_before_every_pruning(tmp_path):
     assert len(list(tmp_path.glob("weights-*.safetensors"))) == 5
 
 
+def test_a_run_that_is_asked_to_end_while_it_scores_prunes_first_and_keeps_a_checkpoint(tmp_path):
+    spec, asked = SMALL["prune_at_init"], []
+    kinds = []
+    for _, event in execute(spec, files=Folder(tmp_path), stop=lambda: bool(asked)):
+        kinds.append(event.kind)
+        if event.kind == "scored":
+            asked.append(True)
+    assert kinds[-3:] == ["scored", "pruned", "cancelled"]
+    resumed = [event.kind for _, event in execute(spec, files=Folder(tmp_path))]
+    assert "pruned" not in resumed
+    assert resumed[-1] == "finished"
+
+
 def test_a_loss_that_is_no_number_stops_the_run_in_words():
     with pytest.raises(RunError, match=r"^Stopped in epoch \d+: the loss is no longer a number\. Try a smaller learning rate than 90\.$"):
         list(run(RunSpec(lr=90, epochs=3)))

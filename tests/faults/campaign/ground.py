@@ -2,7 +2,8 @@
 
 import json
 import shutil
-from collections.abc import Callable
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from threading import Thread
 from typing import NamedTuple
@@ -57,6 +58,8 @@ def prepare(home: Path) -> Ground:
     thread.join()
     references = {run.spec.fingerprint: reference(store, run.id) for run in runs}
     store.close()
+    with closing(sqlite3.connect(home / "espalier.db", isolation_level=None)) as database:
+        database.execute("VACUUM")  # without the pages that the examples had: a fault is to hit something
     return Ground(home, references)
 
 
@@ -78,6 +81,3 @@ def stored(store: Store, run_id: str) -> str:
     parts = [run, store.events(run_id), store.files(run_id), store.attempts(run_id)]
     contents = [str({n: t.tobytes()[:64] for n, t in store.tensors(run_id, file.name).items()}) for file in store.files(run_id)]
     return "\n".join([*map(repr, parts), *contents])
-
-
-Ask = Callable[[], object]

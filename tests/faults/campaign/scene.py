@@ -14,8 +14,6 @@ from random import Random
 from threading import Thread
 
 import psutil
-from alembic import command
-from alembic.config import Config
 from sqlalchemy import create_engine
 
 from prune_core.service import processes
@@ -25,7 +23,7 @@ from prune_core.service.supervisor import Supervisor
 from prune_core.settings import cores
 from prune_core.spec import RunSpec
 from prune_core.store import Run, Store
-from prune_core.store.upgrade import MIGRATIONS
+from prune_core.store.upgrade import migrate
 
 from ..conftest import until
 from .ground import CHECKPOINT_SECONDS, PLAN, VICTIMS, Ground, said
@@ -169,11 +167,16 @@ class Scene:
     def settle(self) -> None:
         """Wait until every run is over."""
         for run in self.runs:
+            self.look(run)
             until(
                 lambda run=run: self.look(run) is not None and self.over(run),
                 f"{run.title} to end ({self.store.log(run.id)[-1500:]})",
                 DEADLINE,
             )
+
+    def rested(self) -> bool:
+        time.sleep(0.03)
+        return True
 
     def notice(self, run: Run, attempt: int = 1) -> None:
         """How long it takes until the loss of a worker shows."""
@@ -252,11 +255,9 @@ class Scene:
         with contextlib.closing(sqlite3.connect(place)) as database:
             database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         shutil.move(place, present)
-        engine, config = create_engine(f"sqlite:///{place}"), Config()
-        config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+        engine = create_engine(f"sqlite:///{place}")
         with engine.begin() as connection:
-            config.attributes["connection"] = connection
-            command.upgrade(config, FIRST_SCHEMA)
+            migrate(connection, FIRST_SCHEMA)
         engine.dispose()
         with contextlib.closing(sqlite3.connect(place, isolation_level=None)) as database:
             database.execute(f"ATTACH '{present}' AS present")
