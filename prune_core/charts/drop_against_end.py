@@ -15,6 +15,7 @@ from .theme import Theme, faded, figure, nothing
 from .variants import labels, quoted, wrapped
 
 X, Y = "Mean drop at a pruning, points", "Final test accuracy"
+CHANCE = 0.05  # asked of p beside the interval: resampling a handful of pairs makes intervals too narrow
 SAME = "equal network, data, amount removed and epochs"
 
 
@@ -91,7 +92,7 @@ class DropAgainstEnd(NamedTuple):
         ended = f"the harder hit runs ended {size} {way} ({seeds})"
         if d.verdict() != "shown":
             return f"No difference beyond chance at the end: {ended}."
-        return f"It did not help here: {ended}." if d.mean < 0 else f"The two went together here: {ended}."
+        return f"It did not help here: {ended}." if d.mean < 0 else f"{words.capital(ended)}, which names no cause."
 
     @property
     def relation(self) -> str:
@@ -99,7 +100,7 @@ class DropAgainstEnd(NamedTuple):
         n, r = words.counted(len(self.counted)), self.correlation
         if r is None:
             return ""
-        if r.pearson.low <= 0 <= r.pearson.high:
+        if r.pearson.low <= 0 <= r.pearson.high or r.pearson.p >= CHANCE:
             return f"Over {n} configurations, drops and final accuracy show no relation beyond chance."
         return f"Over {n} configurations, deeper drops went with {'lower' if r.pearson.value < 0 else 'higher'} final accuracy."
 

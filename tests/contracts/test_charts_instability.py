@@ -180,7 +180,7 @@ class TestDropAgainstEnd:
 
     def test_a_higher_end_is_no_cause(self):
         numbers = compared(variant(rounds=1), variant(rounds=2), ends={0: (0.90, 0.90, 0.90), 1: (0.95, 0.96, 0.97)})
-        assert numbers.verdict == "The two went together here: the harder hit runs ended 6.0 ± 2.5 points higher (3 seeds)."
+        assert numbers.verdict == "The harder hit runs ended 6.0 ± 2.5 points higher (3 seeds), which names no cause."
 
     def test_one_seed_is_no_verdict(self):
         numbers = compared(variant(rounds=1), variant(rounds=2), ends={0: (0.95,), 1: (0.90,)})
@@ -200,6 +200,12 @@ class TestDropAgainstEnd:
         assert "Pearson r = −1.00, −1.00 to −1.00, p < 0.001; Kendall τ = −1.00" in numbers.note
         assert "A relation is not a cause." in numbers.note
         assert "Over six configurations, deeper drops went with lower final accuracy." in numbers.sentence
+
+    def test_a_few_scattered_configurations_show_no_relation(self):
+        ends = {i: (right,) * 3 for i, right in enumerate((0.98, 0.97, 0.95, 0.94, 0.96))}
+        numbers = compared(*(variant(rounds=n) for n in range(1, 6)), ends=ends)
+        assert numbers.correlation.pearson.p > 0.05
+        assert "show no relation beyond chance" in numbers.relation
 
     def test_a_run_at_chance_is_counted_apart_and_never_averaged(self):
         found = [outcome(s, variant(rounds=1), 0.1, 0.9) for s in (0, 1)] + [outcome(2, variant(rounds=1), 0.5, 0.1, at_chance=True)]
