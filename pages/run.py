@@ -57,6 +57,7 @@ except NoSuchRun:
     empty("The runs that are here stand in one list.", "See all runs", "runs.py")
     st.stop()
 
+st.query_params["run"] = run.id  # a link from one run to another would leave the browser's address at the first
 st.set_page_config(page_title=run.title)
 with st.container(key="run-head"):
     st.title(plain(run.title), anchor=False)
