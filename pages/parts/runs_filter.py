@@ -54,9 +54,15 @@ def found(sweep: Sweep | None) -> Found:
     filters: Filters = {"sweep": sweep.id} if sweep else {"protocols": SCORED if SCORINGS in chosen else TRAINED}
     if EXAMPLES in chosen:
         filters["example"] = True
-    runs = store().runs(states, search or "", int(st.session_state.get(SHOWN, PAGE)), **filters)
-    total = store().count(states, search or "", **filters)
-    if not sweep and SCORINGS not in chosen:
+    if sweep:
+        # In the order in which they run: what has finished stands on top, what is to follow comes at the end, and nothing jumps.
+        runs = store().runs(states, search or "", None, **filters)[::-1]
+        return Found(runs, len(runs), 0)
+    runs, total = (
+        store().runs(states, search or "", int(st.session_state.get(SHOWN, PAGE)), **filters),
+        store().count(states, search or "", **filters),
+    )
+    if SCORINGS not in chosen:
         filters["protocols"] = SCORED
         return Found(runs, total, store().count(states, search or "", **filters))
     return Found(runs, total, 0)

@@ -39,7 +39,7 @@ def select(runs: Sequence[Run]) -> list[Run]:
         selection_default={"selection": {"rows": kept}},
         height=min(460, 38 + 35 * len(runs)),
         placeholder="",
-        alt="Runs, newest first",
+        alt="Runs",
         key=f"runs-{hash(tuple(run.id for run in runs))}",
     )["selection"]["rows"]
     selected = [runs[row] for row in rows if row < len(runs)]

@@ -179,7 +179,8 @@ class TestFollowing:
         assert (box.value, box.options) == (None, ["three *seeds*"])
         box.set_value(sweep.id).run()
         assert address(shown)["sweep"] == sweep.id
-        assert len(shown.dataframe[0].value) == 3
+        assert [int(title[-1]) for title in shown.dataframe[0].value["Run"]] == [0, 1, 2]
+        assert len(press(shown, "All runs").dataframe[0].value) == 4
 
     def test_one_that_was_cancelled_says_what_of_it_there_is(self, page, store, sweep, finish):
         finish()
