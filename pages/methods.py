@@ -108,8 +108,9 @@ if asked not in known:
 entry = known.get(asked, known[FIRST])
 if "method" in st.query_params:
     st.query_params["method"] = entry.name  # a link within a page changes what the page is told, and not what the browser's address says
-left, right = st.columns([3, 10], gap="large")
-with left:
-    listing(entry)
-with right:
-    about(entry)
+with st.container(key="methods-view"):
+    left, right = st.columns([3, 10], gap="large")
+    with left:
+        listing(entry)
+    with right:
+        about(entry)

@@ -66,10 +66,10 @@ def draw(numbers: Speeds, theme: Theme, height: int | None = None) -> go.Figure:
     names = [f"{row.model}<br>{row.dataset}" for row in numbers.rows]
     longest = max(len(word) for row in numbers.rows for word in (row.model, row.dataset))
     low, high = log10(numbers.rows[0].seconds) - 0.25, log10(numbers.rows[-1].seconds) + 0.25
-    ticks = [t for t in TICKS if low <= log10(t) <= high]
+    ticks = [t for t in TICKS if low <= log10(t) <= high and (high - low < 1 or f"{t:e}".startswith("1"))]
     fig = figure(
         theme, height or 80 + 44 * len(names), margin={"l": 24 + 8 * longest, "r": 70, "t": 10, "b": 46, "pad": 8},
-        xaxis={"title": {"text": X}, "type": "log", "range": [low, high], "tickvals": ticks, "ticktext": [f"{t:g} s" for t in ticks]},
+        xaxis={"title": {"text": X}, "type": "log", "range": [low, high], "tickvals": ticks, "tickangle": 0, "ticktext": [f"{t:g} s" for t in ticks]},
         yaxis={
             "autorange": "reversed", "showgrid": True, "tickfont": {"size": 14, "color": theme.text}, "type": "category", "title": {"text": ""},
         },
