@@ -14,7 +14,7 @@ from pages.parts.empty import empty
 from pages.parts.plain import plain
 from pages.parts.run_words import ALIVE
 from pages.parts.spec_form import is_here
-from pages.parts.stored import store
+from pages.parts.store, toldd import store, told
 from prune_core import RunSpec, SpecError, catalogue
 from prune_core.charts import scratch as chart
 from prune_core.charts import scratch_curves, variants, words
@@ -84,7 +84,8 @@ def newest() -> Run | None:
     """Of the newest pruned run that has a twin, else of the newest pruned run, the first seed."""
     parents = (store().find(twin.parent) for twin in store().runs(states=["finished"], protocols=["from_scratch"], limit=20) if twin.parent)
     found = next((run for run in parents if run and run.state == "finished"), None)
-    found = found or next(iter(store().runs(states=["finished"], protocols=PRUNING, limit=1)), None)
+    pruned = store().runs(states=["finished"], protocols=PRUNING, limit=PICKED) if found is None else []
+    found = found or next((run for run in pruned if run.summary and not run.summary.at_chance), next(iter(pruned), None))
     return found and min(store().runs(states=["finished"], group=found.group), key=lambda run: run.spec.seed)
 
 
@@ -324,6 +325,6 @@ try:
             )
         wanted = (*TWINS, *CONTROLS) if controls else TWINS
         alive = is_alive(stand_beside(run, wanted))
-        st.fragment(watch, run_every=LOOK_SECONDS if alive else None)(run.id, wanted, n or 3, alive)
+        st.fragment(told(watch), run_every=LOOK_SECONDS if alive else None)(run.id, wanted, n or 3, alive)
 except (SpecError, StoreError) as error:
     st.error(plain(str(error)))

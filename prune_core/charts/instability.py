@@ -192,7 +192,7 @@ def draw(numbers: Timelines, theme: Theme, height: int = 470) -> go.Figure:
         plot.add_annotation(above | {"x": 0, "xref": "paper", "xanchor": "right", "xshift": -2, "text": f"{SCISSORS} % kept"})
     for epoch, share, _ in curve.spaced(marks, until):
         plot.add_annotation(above | {"x": epoch, "text": f"{100 * share:.2g}", "font": {"size": 13, "color": theme.text}})
-    gap = 18 * max(end.count("<br>") + 1 for end in ends) / (0.57 * (height - 76)) * (top - floor)
+    gap = 18 * max(end.count("<br>") + 1 for end in (*ends, *shorts(numbers.runs))) / (0.57 * (height - 76)) * (top - floor)
     places = apart([max(floor, run.curve.now[1]) if run.curve.now else floor for run in numbers.runs], gap)
     for i, (run, place, end, short) in enumerate(zip(numbers.runs, places, ends, shorts(numbers.runs), strict=True)):
         plot.add_annotation(
@@ -206,7 +206,7 @@ def shorts(runs: Sequence[Timeline]) -> list[str]:
     """What of their labels tells the runs apart on a phone; nothing for a single one."""
     parts = [run.label.split(", ") for run in runs]
     place = next((i for i in range(min(map(len, parts))) if len({p[i] for p in parts}) == len(parts)), 0)
-    return [wrapped(p[place], 9) if len(runs) > 1 else "" for p in parts]
+    return [wrapped(p[place], 10) if len(runs) > 1 else "" for p in parts]
 
 
 def inks(run: Timeline, place: int, theme: Theme) -> tuple[str, str, str]:

@@ -74,6 +74,8 @@ class Scratch(NamedTuple):
     def sentence(self) -> str:
         if not self.rows:
             return "No pruned run has finished yet."
+        if not self.rows[0].values:
+            return f"No pruned run to compare: {self.rows[0].state}."
         said = [self.verdict("equal_pipeline", "Given equal epochs")]
         if self.row("scratch_e"):
             said.append(self.verdict("scratch_e", "With only the dense network's epochs"))
@@ -209,9 +211,11 @@ def draw(numbers: Scratch, theme: Theme) -> go.Figure:
     """A row a kind of run: every seed a dot, from three on the mean as a large mark in its interval. Dots carry their run as `ids`."""
     rows = numbers.rows
     height = TALLEST + ROW * max(1, len(rows))
-    if not any(r.values for r in rows):
+    if not rows:
         return nothing(theme, height, "Nothing to show yet.", X, "Run")
-    ends = [v for r in rows for v in r.values.values()] + [e for r in rows if (i := r.interval) for e in (i.low, i.high) if e is not None]
+    ends = [v for r in rows for v in r.values.values()] + [
+        e for r in rows if (i := r.interval) for e in (i.low, i.high) if e is not None
+    ] or [0.0, 1.0]
     room = max(0.004, 0.08 * (max(ends) - min(ends)))
     low, high = min(ends) - room, max(ends) + room
     fig = figure(
@@ -279,7 +283,9 @@ def draw(numbers: Scratch, theme: Theme) -> go.Figure:
             label | {"x": 1, "xshift": 14, "text": r.price, "yshift": -11, "name": "wide", "font": {"size": 13, "color": theme.soft}}
         )
         if not r.values:
-            fig.add_annotation(label | {"x": 0.5, "xanchor": "center", "text": r.state, "font": {"size": 14, "color": theme.soft}})
+            fig.add_annotation(
+                label | {"x": 0.5, "xanchor": "center", "text": r.state, "bgcolor": theme.paper, "font": {"size": 14, "color": theme.soft}}
+            )
     return fig
 
 

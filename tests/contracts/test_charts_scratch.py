@@ -118,6 +118,11 @@ class TestRows:
         assert numbers.row("equal_pipeline").values == {0: 0.9}
         assert "From scratch, equal pipeline: 1 of 3 seeds; 1 stayed at chance, 1 failed." in numbers.note
 
+    def test_a_run_that_stayed_at_chance_still_has_its_rows(self):
+        numbers = scratch.scratch([result(s, 0.1, spec=STEPS, at_chance=True) for s in range(3)], dict(twins(run_of(STEPS))), {})
+        assert numbers.sentence == "No pruned run to compare: 0 of 3 seeds; 3 stayed at chance."
+        assert "3 stayed at chance" in scratch.draw(numbers, THEMES[0]).to_json()
+
     def test_a_mean_is_shown_from_three_seeds_on(self):
         rows = held(mine=(0.95, 0.961), equal_pipeline=PRUNED).rows
         assert (rows[0].shown, rows[2].shown) == ("95.0, 96.1 %", "96.0 %")
