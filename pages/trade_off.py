@@ -47,15 +47,15 @@ def controls() -> TradeOff | None:
 
 
 def picked(numbers: TradeOff) -> TradeOff:
-    """The series that the visitor wants to see: all of them unless some are picked, or there are too many to read."""
+    """The series that the visitor wants to see: those picked, else those that are lines, else all; the fullest where there are too many to read."""
     labels = [s.label for s in numbers.series]
     if len(labels) < 2:
         return numbers.only(())
     chosen = st.pills("Only these series", labels, selection_mode="multi", key="to_only", bind="query-params", label_visibility="collapsed")
-    if not chosen and len(labels) > MOST_SERIES:
-        fullest = sorted(numbers.series, key=lambda s: -sum(len(p.dots) for p in s.points))[:MOST_SERIES]
-        return numbers.only(s.label for s in fullest)
-    return numbers.only(chosen or ())
+    if chosen:
+        return numbers.only(chosen)
+    lines = [s for s in numbers.series if len(s.points) > 1] or numbers.series
+    return numbers.only(s.label for s in sorted(lines, key=lambda s: -sum(len(p.dots) for p in s.points))[:MOST_SERIES])
 
 
 def note(numbers: TradeOff, every: TradeOff) -> str:
