@@ -18,7 +18,7 @@ from prune_core import RunSpec, catalogue, markup
 from prune_core.charts import drop_against_end as end_chart
 from prune_core.charts import drops, variants, words
 from prune_core.charts import instability as chart
-from prune_core.charts.drop_against_end import comparable
+from prune_core.charts.drop_against_end import footing
 from prune_core.history import History
 from prune_core.results import Result
 from prune_core.store import NoSuchRun, Run, State, StoreError
@@ -61,7 +61,8 @@ def history(run: Run) -> History:
 
 def pool(run: Run) -> Compared:
     """Finished runs that may be compared with this one, its own seed first; of many configurations a few seeds each."""
-    groups = [g for g in gathered.groups(run.spec.model, run.spec.dataset) if g.spec.protocol in STEPWISE and comparable(g.spec, run.spec)]
+    same = footing(run.spec)
+    groups = [g for g in gathered.groups(run.spec.model, run.spec.dataset) if g.spec.protocol in STEPWISE and footing(g.spec) == same]
     each = max(FEWEST, COMPARED // max(1, len(groups)))
     results, there = list[Result](), 0
     for group in groups:
@@ -91,12 +92,20 @@ def follow(name: str, key: str) -> None:
     st.query_params[name] = st.session_state[key]
 
 
+def telling_first(runs: Sequence[Run]) -> Run:
+    """Where nothing is asked for: the newest finished run that there is another configuration to compare with, else the newest."""
+    over = [run for run in runs if run.state == "finished" and run.summary and not run.summary.at_chance]
+    groups: dict[str, set[str]] = {}
+    for run in over:
+        groups.setdefault(footing(run.spec), set()).add(run.group)
+    return next((run for run in over if len(groups[footing(run.spec)]) > 1), next(iter(over), runs[0]))
+
+
 def choose(runs: Sequence[Run]) -> Run:
-    """The run of the address, or another of the list; with nothing said the newest that finished."""
+    """The run of the address, or another of the list."""
     ids = {run.id: run for run in runs}
     asked = st.query_params.get("run", "")
-    newest = next((run for run in runs if run.state == "finished"), runs[0])
-    st.session_state["inst-run"] = asked if asked in ids else newest.id
+    st.session_state["inst-run"] = asked if asked in ids else telling_first(runs).id
     chosen = st.selectbox(
         "Run", list(ids), format_func=lambda i: name_of(ids[i]), key="inst-run", on_change=follow, args=("run", "inst-run"),
         help="Runs that prune a network after training it, newest first.",

@@ -157,13 +157,20 @@ def coefficient(name: str, c: Coefficient, p: bool = False) -> str:
     return f"{name} = {words.correlation(c.value)}, {words.correlation(c.low)} to {words.correlation(c.high)}{chance}"
 
 
-def comparable(spec: RunSpec, other: RunSpec) -> bool:
-    """Whether two runs have equal network, data, amount removed and epochs."""
-
-    def said(s: RunSpec) -> tuple[object, ...]:
-        return s.model, s.model_options, s.dataset, s.dataset_options, s.sparsity, s.resolved_granularity, s.epochs, s.augment
-
-    return said(spec) == said(other)
+def footing(spec: RunSpec) -> str:
+    """The same for runs that may be compared: equal network, data, amount removed and epochs."""
+    return repr(
+        (
+            spec.model,
+            spec.model_options,
+            spec.dataset,
+            spec.dataset_options,
+            spec.sparsity,
+            spec.resolved_granularity,
+            spec.epochs,
+            spec.augment,
+        )
+    )
 
 
 def drop_against_end(found: Iterable[tuple[Result, Instability]], chosen: str = "", beside: str = "") -> DropAgainstEnd:

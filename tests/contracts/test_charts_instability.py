@@ -235,7 +235,7 @@ class TestDropAgainstEnd:
         ],
     )  # fmt: skip
     def test_only_runs_with_equal_network_data_amount_and_epochs_are_compared(self, change, same):
-        assert drop_against_end.comparable(ITERATIVE, ITERATIVE.model_copy(update=change)) is same
+        assert (drop_against_end.footing(ITERATIVE) == drop_against_end.footing(ITERATIVE.model_copy(update=change))) is same
 
     @pytest.mark.parametrize(
         "numbers", [drop_against_end.DropAgainstEnd(), compared(ITERATIVE), compared(*(variant(rounds=n) for n in range(1, 7)))]

@@ -140,3 +140,8 @@ def test_a_run_that_never_pruned_says_that_there_is_nothing_to_see(page, store, 
     grown.recorded.bring(store, grown.smallest[0])
     (dense,) = carry_out(store, RunSpec(protocol="dense", criterion=None, epochs=1))
     assert "No pruning of a trained network yet." in words(page("instability.py", run=dense.id))
+
+
+def test_with_nothing_asked_it_opens_on_a_run_that_can_be_compared(page, store, grown):
+    grown.recorded.bring(store, grown.smallest[0], grown.by_lot[0], *grown.others)
+    assert page("instability.py").selectbox(key="inst-run").value in (grown.smallest[0].id, grown.by_lot[0].id)
