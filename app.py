@@ -23,7 +23,7 @@ from prune_core.store import Store, StoreError
 
 ROOT = Path(__file__).parent
 LOOK_SECONDS = 2.0
-FIRST_NEEDED = ("pandas", "plotly.graph_objects", "safetensors.numpy")
+FIRST_NEEDED = ("pandas", "plotly.graph_objects", "safetensors.numpy", "scipy.special")
 log = logging.getLogger("espalier")
 
 
