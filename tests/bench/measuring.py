@@ -44,7 +44,7 @@ class Figure(NamedTuple):
     @property
     def row(self) -> str:
         def said(value: float) -> str:
-            return f"{value:.{DIGITS[self.unit]}f}"
+            return f"{value:.2g}" if 0 < abs(value) < 0.1 and self.unit in ("x", "s") else f"{value:.{DIGITS[self.unit]}f}"
 
         unit = "" if self.unit == "x" else f" {self.unit}"
         wanted = "-" if self.target is None else f"at {'least' if self.at_least else 'most'} {self.target:g}{unit}"
