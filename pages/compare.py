@@ -12,7 +12,7 @@ from pages.parts.histories import history_of
 from pages.parts.plain import plain
 from pages.parts.report_button import report_button
 from pages.parts.run_words import ALIVE
-from pages.parts.stored import store
+from pages.parts.stored import store, told
 from prune_core import markup
 from prune_core.charts import compare as chart
 from prune_core.charts import words
@@ -177,5 +177,5 @@ shown = st.segmented_control(
 )  # fmt: skip
 scale = SCALES[shown or "Accuracy"]
 alive = any(run.state in ALIVE for run in here.runs)
-st.fragment(view, run_every=LOOK_SECONDS if alive else None)()
+st.fragment(told(view), run_every=LOOK_SECONDS if alive else None)()
 actions()

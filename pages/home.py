@@ -6,7 +6,7 @@ import streamlit as st
 
 from pages.parts import figure, masks, style, times
 from pages.parts.plain import plain
-from pages.parts.stored import store
+from pages.parts.stored import store, told
 from prune_core import RunSpec
 from prune_core.charts import words
 from prune_core.charts.saliency import Grid, saliency
@@ -79,6 +79,7 @@ def left(run: Run) -> str:
 
 
 @st.fragment(run_every=2)
+@told
 def going_on() -> None:
     """What is running now; else the example run to open."""
     going, waiting = store().runs(states=["running"], limit=100), store().queue_length()
@@ -107,6 +108,7 @@ style.head(
     "What is left of a network when you prune it?",
     "Espalier prunes real neural networks while you watch, and shows what was kept, what it cost and why.",
 )
+run = None
 try:
     run = example()
     if run:

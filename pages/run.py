@@ -8,7 +8,7 @@ from pages.parts.live_run import Snapshot, figures, log, progress, snapshot
 from pages.parts.plain import plain
 from pages.parts.run_actions import actions, origin, see_elsewhere
 from pages.parts.run_words import ALIVE, sentence
-from pages.parts.stored import store
+from pages.parts.stored import store, told
 from prune_core import RunSpec, catalogue
 from prune_core.store import NoSuchRun
 
@@ -67,7 +67,7 @@ if run.notes:
     st.text(run.notes)
 origin(run)
 alive = run.state in ALIVE
-st.fragment(watch, run_every=LOOK_SECONDS if alive else None)()
+st.fragment(told(watch), run_every=LOOK_SECONDS if alive else None)()
 history = snapshot(run_id).history
 see_elsewhere(run, history)
 actions(run, history)

@@ -15,7 +15,7 @@ from pages.parts.run_words import ALIVE
 from pages.parts.runs_filter import SWEEP, beneath, found, named_sweep, scorings
 from pages.parts.runs_table import are_over, select
 from pages.parts.spec_form import asked_here
-from pages.parts.stored import store
+from pages.parts.stored import store, told
 from prune_core.charts import curves, words
 from prune_core.overrides import overrides
 from prune_core.store import Run, StoreError
@@ -157,6 +157,6 @@ any_runs = bool(store().runs(limit=1))
 heading(any_runs)
 if any_runs:
     alive = store().is_busy()
-    st.fragment(listing, run_every=LOOK_SECONDS if alive else None)()
+    st.fragment(told(listing), run_every=LOOK_SECONDS if alive else None)()
 else:
     empty("Nothing has been run here yet. The first run takes a few seconds and needs no download.", "Prune a network", "prune.py")

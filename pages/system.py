@@ -9,7 +9,7 @@ import streamlit as st
 from pages.parts import figure, style, times
 from pages.parts.checkup import checkup
 from pages.parts.plain import plain
-from pages.parts.stored import store
+from pages.parts.stored import store, told
 from prune_core import markup
 from prune_core.charts import speeds, words
 from prune_core.environment import here
@@ -153,7 +153,7 @@ def about(held: Usage) -> None:
 st.html(style.ASSETS / "tables.css")
 style.head("What is it running on?", "The machine behind these pages: what it does now, how fast it is, and whether everything works.")
 try:
-    st.fragment(work, run_every=LOOK_SECONDS)()
+    st.fragment(told(work), run_every=LOOK_SECONDS)()
     speed()
     doctor()
     about(usage(store()))

@@ -13,7 +13,7 @@ from prune_core.store import Run
 from . import figure
 from .plain import plain
 from .spec_form import is_here
-from .stored import store
+from .stored import store, told
 
 POLL_SECONDS = 0.3
 MINE = "scoring-runs"
@@ -89,6 +89,7 @@ def read(run_id: str) -> tuple[History, dict[str, dict[str, np.ndarray]]]:
 
 
 @st.fragment(run_every=POLL_SECONDS)
+@told
 def wait(run_id: str, height: int) -> None:
     """The place of a picture that is being computed; the page is drawn anew when it is there."""
     run = store().run(run_id)

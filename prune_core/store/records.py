@@ -19,13 +19,6 @@ STATES: tuple[State, ...] = get_args(State)
 ENDED: tuple[State, ...] = ("finished", "failed", "cancelled")
 LONGEST_NAME, LONGEST_NOTES = 80, 2_000
 
-# What a value of a row may be. SQLite keeps anything in any column.
-TEXT, TIME = (str, type(None)), (datetime, type(None))
-KINDS: dict[str, type | tuple[type, ...]] = {
-    "id": str, "spec": str, "name": TEXT, "notes": str, "state": str, "created": datetime, "started": TIME, "ended": TIME, "attempt": int,
-    "version": int, "progress": TEXT, "summary": TEXT, "message": TEXT, "fingerprint": str, "family": str,
-}  # fmt: skip
-
 log = logging.getLogger(__name__)
 
 
@@ -149,10 +142,18 @@ class AttemptRecord(NamedTuple):
     heartbeat: datetime | None
 
 
+# What a run's fields may be, in their order: SQLite keeps anything in any column.
+TEXT, TIME = (str, type(None)), (datetime, type(None))
+KINDS: tuple[type | tuple[type, ...], ...] = (
+    str, RunSpec, TEXT, str, str, bool, datetime, TIME, TIME, int, bool, int, (Progress, type(None)), (Summary, type(None)), TEXT, str, str, TEXT,
+    (Environment, type(None)), TEXT,
+)  # fmt: skip
+
+
 def run_of(row: Row[Any]) -> Run:
     """The run of a row of RUNS; Unreadable if the row is damaged."""
     try:
-        return Run(
+        run = Run(
             id=row.id, spec=spec_of(row.spec), name=row.name, notes=row.notes, state=row.state, example=row.example,
             created=row.created, started=row.started, ended=row.ended, attempt=row.attempt,
             cancel_requested=row.cancel_requested, version=row.version,
@@ -163,6 +164,10 @@ def run_of(row: Row[Any]) -> Run:
         )  # fmt: skip
     except (SpecError, ValidationError, ValueError, TypeError, RecursionError) as error:
         raise Unreadable(f"run {row.id}: its row can't be read ({shown(str(error))}).") from error
+    if run.state not in STATES or not all(map(isinstance, run, KINDS)):
+        wrong = [name for name, value, kinds in zip(Run._fields, run, KINDS, strict=True) if not isinstance(value, kinds)]
+        raise Unreadable(f"run {row.id}: its row can't be read ({', '.join(wrong) or 'state'}: nothing that was ever written).")
+    return run
 
 
 def readable(rows: list[Row[Any]]) -> list[Run]:

@@ -94,9 +94,15 @@ class Store:
 
         states: only these; search: only those with this text in name, title or notes; filters: only what they name (`listing.Filters`).
         """
-        query = select(RUNS).order_by(RUNS.c.created.desc(), RUNS.c.position.desc()).limit(limit)
+        query = select(RUNS).where(*conditions(states, search, filters)).order_by(RUNS.c.created.desc(), RUNS.c.position.desc())
+        asked = limit
         with self.database.reading() as connection:
-            return readable(list(connection.execute(query.where(*conditions(states, search, filters))).all()))
+            while True:
+                rows = list(connection.execute(query.limit(asked)).all())
+                found = readable(rows)
+                if limit is None or asked is None or len(found) >= limit or len(rows) < asked:
+                    return found[:limit]
+                asked = 2 * asked + len(rows) - len(found)  # damaged rows take nobody's place
 
     def count(self, states: Collection[State] = (), search: str = "", **filters: Unpack[Filters]) -> int:
         """How many runs there are of a kind, without reading them. Filters as in `runs`."""

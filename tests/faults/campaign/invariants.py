@@ -117,6 +117,10 @@ def damage_is_named_and_set_aside(scene: Scene) -> Iterator[str]:
             except StoreError as error:
                 yield f"another run, {reference.run.title}, can't be read: {error}"
     yield from unnamed(scene)
+    listed = {run.id for run in scene.store.runs(limit=None)}
+    hidden = [r.run.title for r in scene.ground.references.values() if r.run.id not in listed | scene.damaged]
+    if hidden:
+        yield f"{', '.join(hidden)} can be read and is on no list"
     for run in whole(scene):
         yield from strays(scene, run)
     if scene.store.database.sqlite:

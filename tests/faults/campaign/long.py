@@ -8,7 +8,6 @@ import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from itertools import count as numbers
 from pathlib import Path
 
 import click
@@ -49,9 +48,13 @@ def wanted(names: list[str], count: int, least: int, seed: int) -> list[tuple[st
     for name in sorted(names, key=lambda name: -shares[name]):
         shares[name] = max(least, shares[name] - max(0, sum(shares.values()) - count))
     shares[max(names, key=lambda name: shares[name])] += max(0, count - sum(shares.values()))
-    each = {name: iter(numbers(seed)) for name in names}
-    spread = sorted((k / shares[name], name) for name in names for k in range(shares[name]))
-    return [(name, next(each[name])) for _, name in spread]
+    return spread(shares, seed)
+
+
+def spread(shares: dict[str, int], seed: int) -> list[tuple[str, int]]:
+    """So many injections of each class, one class after the other, with seeds from the first one on."""
+    order = sorted((k / share, name, k) for name, share in shares.items() for k in range(share))
+    return [(name, seed + k) for _, name, k in order]
 
 
 def recorded(record: Path) -> Iterator[Injection]:
