@@ -14,7 +14,7 @@ from prune_core.store.records import ENDED
 from prune_core.store.tables import FILES, METADATA
 
 from .ground import said, stored
-from .scene import Scene
+from .scene import Scene, patience
 
 NOTICED_SECONDS = 15.0
 LATE = {"late": np.ones(1)}
@@ -65,7 +65,7 @@ def every_run_is_in_one_true_state(scene: Scene) -> Iterator[str]:
         for before, after in itertools.pairwise(states):
             if after not in AFTER[before]:
                 yield f"it went from {before} to {after}"
-    if scene.noticed is not None and scene.noticed > NOTICED_SECONDS:
+    if scene.noticed is not None and scene.noticed > patience(NOTICED_SECONDS):
         yield f"a lost worker was noticed after {scene.noticed:.1f} s"
 
 

@@ -35,6 +35,11 @@ ROOT = Path(__file__).parents[3]
 FIRST_SCHEMA = "0001"
 
 
+def patience(seconds: float) -> float:
+    """So many seconds on a machine with nothing else to do; as much longer on another as it is overloaded."""
+    return seconds * max(1.0, os.getloadavg()[0] / cores()) if hasattr(os, "getloadavg") else seconds
+
+
 class Missed(Exception):  # noqa: N818
     """The moment was over before the fault could be injected; the driver tries another."""
 
