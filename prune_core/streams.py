@@ -4,8 +4,9 @@ import hashlib
 from typing import Literal
 
 Purpose = Literal[
-    "initialise", "reinitialise", "order", "reorder", "mask", "scoring", "label_control", "augment", "dropout", "ties", "random", "target", "noise", "split"
-]
+    "initialise", "reinitialise", "order", "reorder", "mask", "scoring", "label_control", "augment", "dropout", "ties", "random", "target",
+    "noise", "split",
+]  # fmt: skip
 
 
 def seed_of(seed: int, purpose: Purpose, index: int | None = None) -> int:

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from prune_core import RunSpec, catalogue, plan
 from prune_core.steps import STEPS, Evaluate, Initialise, Prune, Score, Train
 
-
 PARENT = {"fingerprint": "a" * 64, "group": "b" * 64, "event": 5, "mask_checksum": "c" * 64}
 
 
@@ -57,7 +56,10 @@ class TestEveryProtocol:
 
 
 def test_planning_needs_no_torch():
-    code = "import sys; from prune_core import *; [plan(RunSpec(protocol=p)) for p, e in catalogue.protocols.items() if 'parent' not in e.uses]; sys.exit('torch' in sys.modules)"
+    code = (
+        "import sys; from prune_core import *; "
+        "[plan(RunSpec(protocol=p)) for p, e in catalogue.protocols.items() if 'parent' not in e.uses]; sys.exit('torch' in sys.modules)"
+    )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 

@@ -43,7 +43,7 @@ def test_a_newer_store_is_refused_in_words_and_left_alone(tmp_path):
 
 def test_a_file_that_is_no_database_is_refused_in_one_line(tmp_path):
     (tmp_path / "espalier.db").write_bytes(b"nothing of the kind" * 1000)
-    with pytest.raises(StoreError, match="database is damaged .*python -m prune_core repair") as refused:
+    with pytest.raises(StoreError, match=r"database is damaged .*python -m prune_core repair") as refused:
         Store.open(tmp_path)
     assert "\n" not in str(refused.value)
     assert (tmp_path / "espalier.db").read_bytes().startswith(b"nothing of the kind")

@@ -149,7 +149,7 @@ class TestFollowing:
 
     def test_too_many_with_those_that_follow_are_refused(self):
         specs = expand(BASE, {"lr": [0.001 * i for i in range(1, 335)]})
-        with pytest.raises(SpecError, match="got 2,004. Leave out"):
+        with pytest.raises(SpecError, match=r"got 2,004\. Leave out"):
             asked_for(specs, FOLLOWS)
 
     def test_what_follows_is_queued_when_its_parent_has_finished_and_runs_once(self, store):
