@@ -124,7 +124,7 @@ def end(connection: Connection, run_id: str, attempt: int, event: Event) -> None
         facts |= {"message": event.message}
     if isinstance(event, Cancelled | Failed | Finished):
         connection.execute(update(RUNS).where(RUNS.c.id == run_id).values(**facts))
-        sweeps.parent_ended(connection, run_id, event.kind)
+        sweeps.parents_ended(connection, [run_id], event.kind)
     mine = (ATTEMPTS.c.run == run_id) & (ATTEMPTS.c.number == attempt) & ATTEMPTS.c.ended.is_(None)
     connection.execute(update(ATTEMPTS).where(mine).values(ended=now(), why=event.kind))
 

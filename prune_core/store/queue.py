@@ -3,14 +3,15 @@
 import json
 from typing import TYPE_CHECKING, NamedTuple
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, func, insert, select, update
 
-from ..events import Cancelled, Failed, Progress
+from ..events import Cancelled, Failed, Progress, to_json
 from ..settings import settings
 from .attempts import end, hold
 from .lease import Lease, renewed
 from .records import AttemptRecord, NoSuchRun, Run, StoreError, now, run_of
-from .tables import ATTEMPTS, RUNS
+from .sweeps import chunks, parents_ended
+from .tables import ATTEMPTS, EVENTS, RUNS
 
 if TYPE_CHECKING:
     from .store import Store
@@ -149,16 +150,32 @@ def request_cancel(store: "Store", run_id: str) -> None:
         state = connection.scalar(select(RUNS.c.state).where(RUNS.c.id == run_id).with_for_update())
         if state is None:
             raise NoSuchRun(run_id)
-        cancel_now(connection, run_id, state)
+        cancel_all(connection, RUNS.c.id == run_id)
 
 
-def cancel_now(connection: Connection, run_id: str, state: str) -> None:
-    """End a queued run, mark a running one; its row is held by this transaction."""
-    if state == "queued":
-        attempt, progress = connection.execute(select(RUNS.c.attempt, RUNS.c.progress).where(RUNS.c.id == run_id)).one()
-        end(connection, run_id, attempt, cancelled(progress))
-    elif state == "running":
-        marked = (RUNS.c.id == run_id) & RUNS.c.cancel_requested.is_(False)
+def cancel_all(connection: Connection, which: ColumnElement[bool]) -> None:
+    """End those of the runs that are queued, mark those that are running. In few statements: a sweep may have a thousand."""
+    columns = (RUNS.c.id, RUNS.c.state, RUNS.c.attempt, RUNS.c.next_event, RUNS.c.progress)
+    query = select(*columns).where(which, RUNS.c.state.in_(("queued", "running"))).order_by(RUNS.c.position).with_for_update()
+    rows, moment = connection.execute(query).all(), now()
+    queued = [row for row in rows if row.state == "queued"]
+    if queued:
+        common = {"time": moment, "kind": "cancelled"}
+        last = [
+            common | {"run": row.id, "number": row.next_event, "attempt": row.attempt, "data": to_json(cancelled(row.progress))}
+            for row in queued
+        ]
+        connection.execute(insert(EVENTS), last)
+    for ids in chunks([row.id for row in queued]):
+        facts = {"state": "cancelled", "ended": moment, "cancel_requested": False, "message": None}
+        ended = facts | {"next_event": RUNS.c.next_event + 1, "version": RUNS.c.version + 1}
+        connection.execute(update(RUNS).where(RUNS.c.id.in_(ids)).values(ended))
+        connection.execute(
+            update(ATTEMPTS).where(ATTEMPTS.c.run.in_(ids), ATTEMPTS.c.ended.is_(None)).values(ended=moment, why="cancelled")
+        )
+        parents_ended(connection, ids, "cancelled")
+    for ids in chunks([row.id for row in rows if row.state == "running"]):
+        marked = RUNS.c.id.in_(ids) & RUNS.c.cancel_requested.is_(False)
         connection.execute(update(RUNS).where(marked).values(cancel_requested=True, version=RUNS.c.version + 1))
 
 

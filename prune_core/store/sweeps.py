@@ -180,9 +180,9 @@ def standing(parent: str) -> dict[str, Any]:
     return {"state": "dropped", "why": DROPPED[parent]} if parent in DROPPED else {"state": "waiting", "why": None}
 
 
-def parent_ended(connection: Connection, run_id: str, state: str) -> None:
-    """Part of the transaction that ends a run: what waited for it is due, or will not run."""
-    mine = (FOLLOW_UPS.c.parent == run_id) & (FOLLOW_UPS.c.state == "waiting")
+def parents_ended(connection: Connection, run_ids: Collection[str], state: str) -> None:
+    """Part of the transaction that ends runs: what waited for them is due, or will not run."""
+    mine = FOLLOW_UPS.c.parent.in_(run_ids) & (FOLLOW_UPS.c.state == "waiting")
     connection.execute(update(FOLLOW_UPS).where(mine).values(**standing(state)))
 
 
@@ -266,16 +266,14 @@ def sweep(store: "Store", sweep_id: str) -> Sweep:
 
 def cancel(store: "Store", sweep_id: str) -> None:
     """Cancel what the sweep has queued itself and is not over, and what would follow. Runs that others asked for go on."""
-    from .queue import cancel_now
+    from .queue import cancel_all
 
     sweep(store, sweep_id)
     with store.database.writing() as connection:
         connection.execute(update(SWEEPS).where(SWEEPS.c.id == sweep_id).values(cancelled=True))
         open_ = (FOLLOW_UPS.c.sweep == sweep_id) & FOLLOW_UPS.c.state.in_(("waiting", "due"))
         connection.execute(update(FOLLOW_UPS).where(open_).values(state="dropped", why="The sweep was cancelled."))
-        mine = (RUNS.c.sweep == sweep_id) & RUNS.c.state.in_(("queued", "running"))
-        for row in connection.execute(select(RUNS.c.id, RUNS.c.state).where(mine).order_by(RUNS.c.position).with_for_update()).all():
-            cancel_now(connection, row.id, row.state)
+        cancel_all(connection, RUNS.c.sweep == sweep_id)
 
 
 def find(connection: Connection, fingerprint: str, environment: Environment | None) -> Run | None:
