@@ -13,7 +13,7 @@ from pages.parts.empty import empty
 from pages.parts.plain import plain
 from pages.parts.plot import plot
 from pages.parts.run_words import ALIVE
-from pages.parts.stored import store
+from pages.parts.stored import store, told
 from prune_core import RunSpec, catalogue, markup
 from prune_core.charts import drop_against_end as end_chart
 from prune_core.charts import drops, variants, words
@@ -232,6 +232,6 @@ try:
                 known = {result.id for result, _ in compared.means}
                 beside = choose_beside(run, compared, [other for other in runs if other.id not in known])
         alive = run.state in ALIVE
-        st.fragment(picture, run_every=LOOK_SECONDS if alive else None)(run, beside, compared)
+        st.fragment(told(picture), run_every=LOOK_SECONDS if alive else None)(run, beside, compared)
 except StoreError as error:
     st.error(plain(str(error)))

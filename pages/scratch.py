@@ -14,7 +14,7 @@ from pages.parts.empty import empty
 from pages.parts.plain import plain
 from pages.parts.run_words import ALIVE
 from pages.parts.spec_form import is_here
-from pages.parts.stored import store
+from pages.parts.stored import store, told
 from prune_core import RunSpec, SpecError, catalogue
 from prune_core.charts import scratch as chart
 from prune_core.charts import scratch_curves, variants, words
@@ -325,6 +325,6 @@ try:
             )
         wanted = (*TWINS, *CONTROLS) if controls else TWINS
         alive = is_alive(stand_beside(run, wanted))
-        st.fragment(watch, run_every=LOOK_SECONDS if alive else None)(run.id, wanted, n or 3, alive)
+        st.fragment(told(watch), run_every=LOOK_SECONDS if alive else None)(run.id, wanted, n or 3, alive)
 except (SpecError, StoreError) as error:
     st.error(plain(str(error)))
