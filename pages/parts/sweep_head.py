@@ -4,12 +4,13 @@ import streamlit as st
 
 from prune_core import catalogue
 from prune_core.charts import words
+from prune_core.charts.trade_off_folding import trade_off
 from prune_core.estimate import Speeds, estimate, seconds_left
 from prune_core.service import slots
 from prune_core.store import Run, Sweep
 from prune_core.sweeps import makespan
 
-from . import figure
+from . import figure, gathered
 from .plain import plain
 from .stored import store
 from .times import left, when
@@ -29,7 +30,7 @@ def head(sweep: Sweep, waiting: list[Run]) -> None:
         with st.container(horizontal=True, vertical_alignment="center", key="sweep-actions"):
             where = trade_off_address(sweep) if sweep.counts.get("finished") else {}
             if where and st.button("See on Trade-off", type="primary", icon=":material/stacked_line_chart:", key="sweep-trade-off"):
-                st.switch_page("trade_off.py", query_params=where)
+                st.switch_page("trade_off.py", query_params={**where, **own_series(sweep)})
             if st.button("All runs", icon=":material/arrow_back:", type="tertiary", key="sweep-leave"):
                 st.query_params.pop("sweep", None)
                 st.rerun()
@@ -84,6 +85,15 @@ def trade_off_address(sweep: Sweep) -> dict[str, str]:
     if models[0] not in catalogue.models or datasets[0] not in catalogue.datasets:
         return {}
     return {"to_what": f"{catalogue.models[models[0]].title} on {catalogue.datasets[datasets[0]].title}"}
+
+
+def own_series(sweep: Sweep) -> dict[str, list[str]]:
+    """Which series to pick on Trade-off: those with a run of the sweep, where there are others too."""
+    model, dataset = (sweep.definition[each][0] for each in ("models", "datasets"))
+    ours = {run.id for run in store().runs(states=["finished"], sweep=sweep.id, limit=None)}
+    drawn = trade_off(gathered.groups(model, dataset)).series
+    labels = [s.label for s in drawn if any(dot.run in ours for point in s.points for dot in point.dots)]
+    return {"to_only": labels} if labels and len(labels) < len(drawn) else {}
 
 
 @st.dialog("Cancel the whole sweep?")

@@ -196,6 +196,15 @@ class TestFollowing:
         assert "weights" in words(shown)
         assert shown.title[0].value != "What have we tried?"
 
+    def test_trade_off_opens_on_the_series_of_the_sweep(self, page, store, sweep, finish):
+        store.submit(RunSpec(criterion="magnitude", epochs=2))
+        for _ in range(4):
+            finish()
+        shown = press(page("runs.py", sweep=sweep.id), "See on Trade-off")
+        picked = shown.pills(key="to_only")
+        assert [name.partition(",")[0] for name in picked.value] == ["SNIP"]
+        assert {name.partition(",")[0] for name in picked.options} == {"SNIP", "Magnitude"}
+
     @pytest.mark.parametrize("wrong", ["x", "0" * 36, "../../etc", "<img src=x>"])
     def test_a_sweep_that_is_not_here_is_said_in_words(self, page, store, sweep, wrong):
         said = words(page("runs.py", sweep=wrong))
