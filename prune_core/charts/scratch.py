@@ -1,7 +1,7 @@
 """Were the weights worth anything? A pruned run beside its architecture trained from scratch, beside the dense network and controls for its mask."""
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import plotly.graph_objects as go
 
@@ -226,6 +226,7 @@ def draw(numbers: Scratch, theme: Theme) -> go.Figure:
     reference = next((r for r in rows if r.name == "dense_longer" and len(r.values) >= 3), None)
     if reference and (mean := reference.interval):
         fig.add_vline(x=mean.mean, line={"color": theme.dense, "width": 1.25}, layer="below")
+    notes: list[dict[str, Any]] = []  # set all at once: each one added to a figure has all before it checked again
     for y, r in enumerate(rows):
         colour, text, symbol = look(r.name, theme)
         i = r.interval
@@ -251,14 +252,14 @@ def draw(numbers: Scratch, theme: Theme) -> go.Figure:
             hovertemplate=f"{r.title}, seed %{{customdata}}<br>%{{x:.2%}}<extra></extra>",
         )  # fmt: skip
         label = {"xref": "paper", "showarrow": False, "align": "left", "xanchor": "left", "yanchor": "middle", "y": y}
-        fig.add_annotation(
+        notes.append(
             label
             | {"x": 0, "xshift": -236, "text": f"<b>{r.title}</b>", "yshift": 10, "name": "wide", "font": {"size": 15, "color": theme.text}}
         )
-        fig.add_annotation(
+        notes.append(
             label | {"x": 0, "xshift": -236, "text": r.detail, "yshift": -11, "name": "wide", "font": {"size": 13, "color": theme.soft}}
         )
-        fig.add_annotation(
+        notes.append(
             label
             | {
                 "x": 0,
@@ -268,7 +269,7 @@ def draw(numbers: Scratch, theme: Theme) -> go.Figure:
                 "font": {"size": 13, "color": theme.soft},
             }
         )
-        fig.add_annotation(
+        notes.append(
             label
             | {
                 "x": 1,
@@ -279,13 +280,14 @@ def draw(numbers: Scratch, theme: Theme) -> go.Figure:
                 "font": {"size": 15, "color": text, "weight": 700},
             }
         )
-        fig.add_annotation(
+        notes.append(
             label | {"x": 1, "xshift": 14, "text": r.price, "yshift": -11, "name": "wide", "font": {"size": 13, "color": theme.soft}}
         )
         if not r.values:
-            fig.add_annotation(
+            notes.append(
                 label | {"x": 0.5, "xanchor": "center", "text": r.state, "bgcolor": theme.paper, "font": {"size": 14, "color": theme.soft}}
             )
+    fig.update_layout(annotations=notes)
     return fig
 
 
