@@ -127,7 +127,7 @@ def here(connection: Connection, wanted: Mapping[str, Environment | None]) -> di
     """Fingerprint -> id of the run that answers it, the furthest one."""
     found: dict[str, str] = {}
     for chunk in chunks(list(wanted)):
-        query = select(RUNS.c.id, RUNS.c.fingerprint, RUNS.c.code, RUNS.c.torch, RUNS.c.device)
+        query = select(RUNS.c.id, RUNS.c.fingerprint, RUNS.c.state, RUNS.c.code, RUNS.c.torch, RUNS.c.device)
         query = query.where(RUNS.c.fingerprint.in_(chunk), RUNS.c.state.in_(ALIVE)).order_by(FURTHEST, RUNS.c.position.desc())
         for row in connection.execute(query):
             if fits(row, wanted[row.fingerprint]):
@@ -155,8 +155,10 @@ def children(store: "Store", parents: Collection[str]) -> list[Run]:
 
 
 def fits(row: Any, environment: Environment | None) -> bool:
-    """Whether a run counts as run in the environment: one that has not started yet will be."""
-    return environment is None or row.code is None or (row.code, row.torch, row.device) == environment
+    """Whether a run counts as run in the environment: one that has not started yet will be; one that finished without a word of where does not."""
+    if environment is None or (row.code is None and row.state != "finished"):
+        return True
+    return bool((row.code, row.torch, row.device) == environment)
 
 
 def states_of(connection: Connection, ids: Collection[str]) -> dict[str, str]:

@@ -83,6 +83,14 @@ class TestMembers:
         assert store.find(RunSpec(seed=0).fingerprint, HERE).state == "queued"
         assert store.find(RunSpec(seed=0).fingerprint, ELSEWHERE).state == "finished"
 
+    def test_a_finished_run_that_does_not_say_where_counts_nowhere(self, store):
+        run = store.submit(RunSpec(seed=0))
+        queue.claim(store, SUPERVISOR, 1)
+        store.attempt(run.id, 1).append(Numbered(0, finished()))
+        assert store.find(run.fingerprint) == store.run(run.id)
+        assert store.find(run.fingerprint, HERE) is None
+        assert store.sweep(sweeps.create(store, asked(0), "", {})).counts == {"queued": 1}
+
     def test_what_failed_or_was_cancelled_is_run_anew(self, store):
         sweep_id = sweeps.create(store, asked(0, 1), "", {})
         run_one(store, ending="failed")
