@@ -84,12 +84,14 @@ def size(number: int) -> str:
 
 
 def speed() -> None:
-    """The leading picture: how long an epoch takes here."""
-    numbers = speeds.speeds(store().speeds())
+    """The leading picture: how long an epoch takes here, or may take."""
+    measured = speeds.speeds(store().speeds())
+    numbers = measured if measured.rows else speeds.guesses()
     figure.show(
         lambda theme: speeds.draw(numbers, theme), key="system-speeds", label="Seconds per epoch, by network and data set",
         sentence=numbers.sentence, table=numbers.table(), name="espalier-speeds",
-        note="From the latest run of each that finished here, with whatever else the machine had to do. Estimates on Prune rest on these.",
+        note="Guesses from another machine; they give way to what is measured here." if numbers.guessed
+        else "From the latest run of each that finished here, with whatever else the machine had to do. Estimates on Prune rest on these.",
     )  # fmt: skip
 
 

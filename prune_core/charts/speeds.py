@@ -1,4 +1,4 @@
-"""How long an epoch takes here: measured in the latest run of each network on each data set."""
+"""How long an epoch takes here: measured in the latest run of each network on each data set, or guessed before the first."""
 
 from collections.abc import Mapping
 from math import log10
@@ -15,7 +15,7 @@ TICKS = tuple(m * 10.0**e for e in range(-4, 6) for m in (1, 2, 5))
 
 
 class Speed(NamedTuple):
-    """Seconds of one pass over the training images, measured."""
+    """Seconds of one pass over the training images."""
 
     model: str
     dataset: str
@@ -24,15 +24,21 @@ class Speed(NamedTuple):
 
 
 class Speeds(NamedTuple):
-    """Fastest first."""
+    """Fastest first. `guessed`: from the catalogue's references, nothing was measured here."""
 
     rows: tuple[Speed, ...] = ()
+    guessed: bool = False
 
     @property
     def sentence(self) -> str:
         if not self.rows:
             return "Nothing has been trained here yet, so no speed is known."
         fast, slow = self.rows[0], self.rows[-1]
+        if self.guessed:
+            return (
+                f"Nothing has been trained here yet, so no speed is known. As a first guess an epoch takes {took(fast.seconds)} "
+                f"with {fast.model} on {fast.dataset} and {took(slow.seconds)} with {slow.model} on {slow.dataset}."
+            )
         first = f"An epoch of {slow.model} on {slow.dataset} takes {took(slow.seconds)} here"
         return f"{first}." if len(self.rows) == 1 else f"{first}; one of {fast.model} on {fast.dataset} takes {took(fast.seconds)}."
 
@@ -42,6 +48,7 @@ class Speeds(NamedTuple):
             "Data": [row.dataset for row in self.rows],
             "Seconds per epoch": [round(row.seconds, 4) for row in self.rows],
             "Images per second": [round(row.images / row.seconds) if row.seconds else None for row in self.rows],
+            "Known from": ["a first guess" if self.guessed else "a run here"] * len(self.rows),
         }
 
 
@@ -59,8 +66,18 @@ def speeds(measured: Mapping[tuple[str, str], float]) -> Speeds:
     return Speeds(tuple(sorted(known, key=lambda row: row.seconds)))
 
 
+def guesses() -> Speeds:
+    """What to expect of every network on every data set that fits it, before anything was measured."""
+    known = [
+        Speed(model.title, data.title, model.reference_seconds * data.train / 1000, data.train)
+        for model in catalogue.models.values() for data in catalogue.datasets.values()
+        if data.shape == model.input_shape and len(data.classes) == model.classes
+    ]  # fmt: skip
+    return Speeds(tuple(sorted(known, key=lambda row: row.seconds)), guessed=True)
+
+
 def draw(numbers: Speeds, theme: Theme, height: int | None = None) -> go.Figure:
-    """A dot a network and data set on a log axis, fastest on top, its time beside it."""
+    """A dot a network and data set on a log axis, fastest on top, its time beside it; hollow where it is a guess."""
     if not numbers.rows:
         return nothing(theme, height or 200, "Nothing measured yet.", X, "")
     names = [f"{row.model}<br>{row.dataset}" for row in numbers.rows]
@@ -75,8 +92,8 @@ def draw(numbers: Speeds, theme: Theme, height: int | None = None) -> go.Figure:
         },
     )  # fmt: skip
     fig.add_scatter(
-        x=[row.seconds for row in numbers.rows], y=names, mode="markers+text", name="measured", cliponaxis=False,
-        marker={"color": theme.leaf, "size": 11, "line": {"color": theme.paper, "width": 1.5}},
+        x=[row.seconds for row in numbers.rows], y=names, mode="markers+text", name="guessed" if numbers.guessed else "measured", cliponaxis=False,
+        marker={"color": theme.leaf, "size": 11, "line": {"color": theme.paper, "width": 1.5}, "symbol": "circle-open" if numbers.guessed else "circle"},
         text=[took(row.seconds) for row in numbers.rows], textposition="middle right", textfont={"size": 14, "color": theme.text},
         customdata=[f"{row.images / row.seconds:,.0f}" for row in numbers.rows],
         hovertemplate="%{text} an epoch, %{customdata} images a second<extra></extra>",

@@ -150,6 +150,14 @@ class TestSettings:
         assert [d.values for d in differing([chosen, RunSpec(criterion="random", epochs=24)]) if "n_examples" in d.field] == [("10", "–")]
 
 
+def test_guesses_stand_for_every_pair_that_fits_until_something_is_measured():
+    found = speeds.guesses()
+    assert len(found.rows) == 9
+    assert found.rows[0].seconds == min(row.seconds for row in found.rows)
+    assert set(found.table()["Known from"]) == {"a first guess"}
+    assert speeds.took(found.rows[-1].seconds) in found.sentence
+
+
 def test_speeds_of_what_the_catalogue_forgot_are_left_out():
     found = speeds.speeds({("gone", "mnist"): 1.0, ("lenet_5", "mnist"): 9.2, ("lenet_5", "digits"): 0.0})
     assert found.sentence == "An epoch of LeNet-5 on MNIST takes 9.2 s here."

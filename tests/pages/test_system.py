@@ -40,7 +40,7 @@ def test_slots_queue_space_and_speed_are_told(page, states, store, answered):
 
 
 def test_without_runs_it_says_that_no_speed_is_known(page, store, answered):
-    assert "Nothing has been trained here yet, so no speed is known." in words(page("system.py"))
+    assert "Nothing has been trained here yet, so no speed is known. As a first guess" in words(page("system.py"))
 
 
 def test_no_place_of_the_machine_is_named(page, states, store, answered):
