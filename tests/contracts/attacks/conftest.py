@@ -1,7 +1,7 @@
 """What is attacked: a store in its own folder, our routes behind the gate, and a real server with hostile runs in it."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -98,3 +98,8 @@ def parameters() -> frozenset[str]:
     found = {name for source in sources for match in READ.finditer(source) for name in match.groups() if name}
     assert {"run", "search", "state"} <= found
     return frozenset(found | {"model", "dataset", "criterion", "protocol", "sparsity", "seed", "epochs", "lr", "sal_data", "sal_criterion"})
+
+
+def dealt(parameters: Iterable[str], payloads: Sequence[str], turn: int = 0) -> dict[str, str]:
+    """An address in which every parameter carries one of the payloads; another turn deals them out differently."""
+    return {name: payloads[(n + turn) % len(payloads)] for n, name in enumerate(sorted(parameters))}

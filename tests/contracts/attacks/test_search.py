@@ -7,6 +7,8 @@ from prune_core.store.tables import RUNS
 from tests.page_table import page_table
 from tests.visit import visit
 
+from .conftest import dealt
+
 SEARCHES = (
     "'; DROP TABLE runs; --", "' OR '1'='1", '" OR 1=1 --', "x' UNION SELECT spec FROM runs --", "\\", "%", "_", "%_%", "(a+)+$", "(" * 500 + "a+" + ")+" * 500,
     "%" * 50_000, "\0", "\ud800", "😀" * 200, "a" * 10**6, "$(reboot)", "`id`", "NULL", "1e999",
@@ -34,6 +36,6 @@ def test_states_are_choices_and_nothing_else(store, named):
 
 @pytest.mark.parametrize("entry", page_table(), ids=lambda entry: entry.title)
 def test_every_page_takes_hostile_searches_as_text(front, entry, parameters):
-    for text in (SEARCHES[0], SEARCHES[8], "%" * 2000):
-        assert visit(front.port, entry.path, dict.fromkeys(parameters, text)).errors == []
+    searches = dealt(parameters, (SEARCHES[0], SEARCHES[8], "%" * 2000))
+    assert visit(front.port, entry.path, searches | {"search": SEARCHES[0]}).errors == []
     assert front.store.run(front.finished).state == "finished"
