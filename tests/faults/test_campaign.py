@@ -1,32 +1,35 @@
 """The fast part of the campaign: more than three hundred faults of every class, at random moments; not one may break an invariant."""
 
+import os
 import random
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
-from .campaign.drive import Injection, campaign
-from .campaign.ground import prepare
-from .campaign.long import spread
+from .campaign.drive import Injection
+from .campaign.long import recorded
 from .campaign.table import BY_NAME, FAULTS
 
-AT_ONCE = 4
-
-Inject = Callable[[str], list[Injection]]
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
-def injected(request, tmp_path_factory) -> Inject:
-    """All injections of the classes that are asked for in this session, carried out the first time that one of them is."""
-    asked = [
-        item.callspec.params["name"] for item in request.session.items if item.fspath == request.node.path and hasattr(item, "callspec")
-    ]
-    seed = random.SystemRandom().randrange(2**31)
+def injected(request, tmp_path_factory) -> Callable[[str], list[Injection]]:
+    """All injections of the classes that this session asks for, by the campaign's own command, when the first of them is asked for."""
+    asked = [item.callspec.params["name"] for item in request.session.items if item.path == request.node.path and hasattr(item, "callspec")]
+    place, seed = tmp_path_factory.mktemp("campaign"), random.SystemRandom().randrange(2**31)
     print("moments by seed", seed)
-    place = tmp_path_factory.mktemp("campaign")
-    wanted = spread({name: BY_NAME[name].fast for name in dict.fromkeys(asked)}, seed)
-    done = list(campaign(prepare(place / "ground"), place, wanted, at_once=AT_ONCE, long=False))
-    return lambda name: [injection for injection in done if injection.fault == name]
+    only = [option for name in dict.fromkeys(asked) for option in ("--only", name)]
+    files = ["--record", str(place / "campaign.jsonl"), "--report", str(place / "campaign.md")]
+    command = [sys.executable, "-m", "tests.faults.campaign", "--fast", "--seed", str(seed), *files, *only]
+    env = {**os.environ, "TMPDIR": str(place)}
+    done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    injections = list(recorded(place / "campaign.jsonl"))
+    return lambda name: [injection for injection in injections if injection.fault == name]
 
 
 @pytest.mark.parametrize("name", BY_NAME)

@@ -17,11 +17,11 @@ from prune_core.store import Run, Store
 from ..conftest import until
 
 VICTIMS = (
-    RunSpec(model="lenet_300_100", dataset="digits", criterion="snip", sparsity=0.95, epochs=4),
-    RunSpec(model="lenet_300_100", dataset="digits", criterion="magnitude", protocol="iterative", sparsity=0.9, epochs=6),
-    RunSpec(model="lenet_300_100", dataset="digits", criterion="random", sparsity=0.8, epochs=4, optimizer="adam", lr=1e-3, seed=3),
+    RunSpec(model="lenet_300_100", dataset="digits", criterion="snip", sparsity=0.95, epochs=2),
+    RunSpec(model="lenet_300_100", dataset="digits", criterion="magnitude", protocol="iterative", sparsity=0.9, epochs=3),
+    RunSpec(model="lenet_300_100", dataset="digits", criterion="random", sparsity=0.8, epochs=2, optimizer="adam", lr=1e-3, seed=3),
 )
-CHECKPOINT_SECONDS = 0.03
+CHECKPOINT_SECONDS = 0.05
 PLAN = Plan(slots=1, threads=1, checkpoint_seconds=CHECKPOINT_SECONDS)
 
 

@@ -117,6 +117,7 @@ def damage_is_named_and_set_aside(scene: Scene) -> Iterator[str]:
             except StoreError as error:
                 yield f"another run, {reference.run.title}, can't be read: {error}"
     yield from unnamed(scene)
+    yield from unnamed_exports(scene)
     listed = {run.id for run in scene.store.runs(limit=None)}
     hidden = [r.run.title for r in scene.ground.references.values() if r.run.id not in listed | scene.damaged]
     if hidden:
@@ -165,14 +166,22 @@ def unnamed(scene: Scene, named: list[str] | None = None) -> Iterator[str]:
         for name in ("run", "events", "history", "files", "attempts", "log"):
             asks.append((name, lambda run_id=run_id, name=name: getattr(store, name)(run_id)))
         asks.append(("tensors", lambda run_id=run_id: [store.tensors(run_id, file.name) for file in store.files(run_id)]))
-        asks.append(("export", lambda run_id=run_id: store.export_runs([run_id], scene.home / "export.zip")))
     asks += [("find", lambda f=fingerprint: store.find(f)) for fingerprint in scene.ground.references]
+    yield from complaints(asks, named if named is not None else [])
+
+
+def unnamed_exports(scene: Scene) -> Iterator[str]:
+    """The same for bundles of the runs that the fault was about."""
+    target = scene.home / "export.zip"
+    yield from complaints([("export", lambda run=run: scene.store.export_runs([run.id], target)) for run in scene.runs[:2]], [])
+
+
+def complaints(asks: list[tuple[str, Callable[[], object]]], named: list[str]) -> Iterator[str]:
     for name, ask in asks:
         try:
             ask()
         except StoreError as error:
-            if named is not None:
-                named.append(str(error))
+            named.append(str(error))
             if "\n" in str(error) or not str(error):
                 yield f"{name} gives an error that is not one line: {error}"
         except Exception as error:

@@ -6,7 +6,7 @@ import platform
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -20,16 +20,17 @@ from .ground import prepare
 from .table import BY_NAME, FAULTS
 
 
-def go_on(count: int, least: int, seed: int, at_once: int, only: str, long: bool, record: Path, report: Path) -> None:
+def go_on(count: int, least: int, seed: int, at_once: int, only: Sequence[str], fast: bool, record: Path, report: Path) -> None:
     """Inject what is wanted and not recorded yet; every injection is recorded as it ends."""
-    names = [fault.name for fault in FAULTS if only in fault.name]
+    names = [fault.name for fault in FAULTS if not only or any(word in fault.name for word in only)]
+    shares = {name: BY_NAME[name].fast for name in names} if fast else wanted(names, count, least)
     record.parent.mkdir(parents=True, exist_ok=True)
     done = list(recorded(record))
     known = {(d.fault, d.seed) for d in done}
-    left = [one for one in wanted(names, count, least, seed) if one not in known]
+    left = [one for one in spread(shares, seed) if one not in known]
     with tempfile.TemporaryDirectory(prefix="espalier-faults-", ignore_cleanup_errors=True) as folder, record.open("a") as lines:
         ground = prepare(Path(folder) / "ground")
-        for injection in campaign(ground, Path(folder), left, at_once=at_once, long=long):
+        for injection in campaign(ground, Path(folder), left, at_once=at_once, long=not fast):
             print(json.dumps(injection._asdict()), file=lines, flush=True)
             done.append(injection)
             if injection.outcome != "held":
@@ -41,14 +42,14 @@ def go_on(count: int, least: int, seed: int, at_once: int, only: str, long: bool
     report.write_text(table(done))
 
 
-def wanted(names: list[str], count: int, least: int, seed: int) -> list[tuple[str, int]]:
-    """Class and seed of every injection: `least` of each, the rest in the proportions of the fast selection, all of them mixed."""
+def wanted(names: list[str], count: int, least: int) -> dict[str, int]:
+    """How many of each class: at least `least`, the rest in the proportions of the fast selection."""
     fast = sum(BY_NAME[name].fast for name in names)
     shares = {name: max(least, count * BY_NAME[name].fast // fast) for name in names}
     for name in sorted(names, key=lambda name: -shares[name]):
         shares[name] = max(least, shares[name] - max(0, sum(shares.values()) - count))
     shares[max(names, key=lambda name: shares[name])] += max(0, count - sum(shares.values()))
-    return spread(shares, seed)
+    return shares
 
 
 def spread(shares: dict[str, int], seed: int) -> list[tuple[str, int]]:
