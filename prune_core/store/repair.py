@@ -24,6 +24,7 @@ from .tables import METADATA
 from .upgrade import upgrade
 
 LOST = "The database was damaged, and a part of what this run had stored could not be read again. What is shown was kept."
+UNKNOWN = "not known: the database was damaged"
 BESIDE = ("", "-wal", "-shm")
 STORED = re.compile(r"(?P<name>[a-z0-9][a-z0-9_-]{0,63})-(?P<digest>[0-9a-f]{16})\.safetensors")
 
@@ -128,13 +129,14 @@ def build(part: Path, tables: dict[str, list[Row]], home: Path) -> Repaired:
     database.close()
     by_run = {name: grouped(tables.get(name, ())) for name in ("events", "attempts", "files")}
     known = {row["id"]: row for row in tables.get("runs", ()) if is_id(row["id"])}
+    told = {run_id for run_id in by_run["events"] if is_id(run_id)}
     folders = {path.name for path in (home / "runs").iterdir() if is_id(path.name)} if (home / "runs").is_dir() else set()
     outcome = Repaired([], [], [], None)
     sweeps = {row["id"] for row in tables.get("sweeps", ())}
     with closing(sqlite3.connect(part, isolation_level=None)) as connection:
         connection.execute("BEGIN")
         add(connection, "sweeps", tables.get("sweeps", []))
-        for run_id in [*known, *sorted((set(by_run["events"]) | folders) - set(known))]:
+        for run_id in [*known, *sorted((told | folders) - set(known))]:
             run = restored(run_id, known.get(run_id), by_run["events"][run_id])
             if run is None:
                 outcome.gone.append(run_id)
@@ -142,11 +144,14 @@ def build(part: Path, tables: dict[str, list[Row]], home: Path) -> Repaired:
             if run.row.get("sweep") not in sweeps:
                 run.row["sweep"] = None
             kept = [row for row in by_run["files"][run_id] if row.get("stored")]
+            attempts = tries(run.row, by_run["attempts"][run_id])
+            again = found_again(home / "runs" / run_id, run, {row["name"] for row in kept})
             add(connection, "runs", [run.row])
             add(connection, "events", run.events)
-            add(connection, "attempts", tries(run.row, by_run["attempts"][run_id]))
-            add(connection, "files", [*kept, *found_again(home / "runs" / run_id, run, {row["name"] for row in kept})])
-            (outcome.whole if run.whole else outcome.hurt).append(run_id)
+            add(connection, "attempts", attempts)
+            add(connection, "files", [*kept, *again])
+            whole = run.whole and not any(row["why"] == UNKNOWN for row in attempts)
+            (outcome.whole if whole else outcome.hurt).append(run_id)
         there = {*outcome.whole, *outcome.hurt}
         add(connection, "members", [r for r in tables.get("members", ()) if r["sweep"] in sweeps and r["run"] in there])
         add(connection, "follow_ups", [r for r in tables.get("follow_ups", ()) if r["sweep"] in sweeps and r["parent"] in there])
@@ -232,7 +237,7 @@ def tries(run: Row, rows: list[Row]) -> list[Row]:
         "run": run["id"],
         "started": run["created"],
         "ended": run["created"],
-        "why": "not known",
+        "why": UNKNOWN,
         "from_event": 0,
         "further": 1,
         "threads": 1,

@@ -37,6 +37,18 @@ class Utc(TypeDecorator[datetime]):
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         return None if value is None else value.replace(tzinfo=UTC)
 
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], Any] | None:
+        """As SQLAlchemy has it, with one kind of error for everything that is no time: a number is a TypeError there."""
+        read = super().result_processor(dialect, coltype)
+
+        def told(value: Any) -> Any:
+            try:
+                return read(value) if read else value
+            except TypeError as error:
+                raise ValueError(str(error)) from error
+
+        return told
+
 
 class Told(Utc):
     """A point in time in a row that is read together with others: nonsense comes back as it stands there, and hides no other row."""
@@ -49,7 +61,7 @@ class Told(Utc):
         def told(value: Any) -> Any:
             try:
                 return read(value) if read else value
-            except (ValueError, TypeError):
+            except ValueError:
                 return str(value)
 
         return told

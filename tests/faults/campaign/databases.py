@@ -112,8 +112,9 @@ def account_for(scene: Scene, lost: set[str]) -> None:
     for reference in scene.ground.references.values():
         try:
             same = stored(scene.store, reference.run.id) == reference.stored
-        except StoreError:
-            same = False
+        except StoreError:  # which says so
+            scene.damaged.add(reference.run.id)
+            continue
         if not same:
             scene.damaged.add(reference.run.id)
             if reference.run.id not in lost:

@@ -78,6 +78,6 @@ def said(event: Event) -> str:
 def stored(store: Store, run_id: str) -> str:
     """Everything that can be read of a run, in one text: two of them are equal only if nothing at all has changed."""
     run = store.run(run_id)
-    parts = [run, store.events(run_id), store.files(run_id), store.attempts(run_id)]
-    contents = [str({n: t.tobytes()[:64] for n, t in store.tensors(run_id, file.name).items()}) for file in store.files(run_id)]
+    parts = [run, store.events(run_id), sorted(store.files(run_id)), store.attempts(run_id)]
+    contents = [str({n: t.tobytes()[:64] for n, t in store.tensors(run_id, file.name).items()}) for file in sorted(store.files(run_id))]
     return "\n".join([*map(repr, parts), *contents])

@@ -176,10 +176,11 @@ class Scene:
             until(lambda run=run: self.ended(run), f"{run.title} to end", DEADLINE)
 
     def ended(self, run: Run) -> bool:
-        """Whether the run is over by now; asked without haste, since everybody's processor is busy with runs."""
+        """Whether the run is over and its worker gone; asked without haste, since everybody's processor is busy with runs."""
         time.sleep(0.03)
         self.look(run)
-        return self.over(run)
+        last = self.store.attempts(run.id)[-1:]
+        return self.over(run) and not any(processes.alive(attempt.pid, attempt.born) for attempt in last)
 
     def notice(self, run: Run, attempt: int = 1) -> None:
         """How long it takes until the loss of a worker shows."""
@@ -210,6 +211,8 @@ class Scene:
             done = subprocess.run(["mount", *options, str(at)], capture_output=True, text=True, check=False)
         except OSError as error:
             raise NotHere(f"there is no mount ({error.strerror})") from None
+        if "busy" in done.stderr:
+            raise Missed
         if done.returncode != 0:
             raise NotHere(f"nothing can be mounted here ({done.stderr.strip()})")
         self.cleanup.callback(subprocess.run, ["umount", "-l", str(at)], capture_output=True, check=False)
