@@ -37,6 +37,10 @@ OUR_SNIP = ("criterion=snip", "sparsity=0.9", "epochs=1", "optimizer=adam", "bat
 OUR_USUAL = ("protocol=iterative", "criterion=magnitude", "sparsity=0.9", "epochs=2", "protocol_options.rounds=1")
 
 
+class CommandError(Exception):
+    """A command ended with an error."""
+
+
 def seconds(*command: str | Path, **environment: str) -> float:
     """Wall time of a command from its start to its end, in an empty folder that has MNIST under Data."""
     with tempfile.TemporaryDirectory() as folder:
@@ -49,8 +53,12 @@ def seconds(*command: str | Path, **environment: str) -> float:
         done = subprocess.run([sys.executable, *map(str, command)], cwd=folder, env=env, capture_output=True, text=True, check=False)
         took = time.perf_counter() - began
     if done.returncode:
-        raise SystemExit(f"{' '.join(map(str, command))} failed:\n{done.stderr[-2000:]}")
+        raise CommandError(f"{' '.join(map(str, command))} failed:\n{done.stderr[-2000:]}")
     return took
+
+
+def theirs(*command: str | Path) -> float:
+    return seconds(*command, PYTHONPATH=os.pathsep.join(filter(None, ("{shim}", os.environ.get("PYTHONPATH")))))
 
 
 def ours(*fields: str) -> float:
@@ -64,7 +72,7 @@ def main() -> None:
     found = [
         side_by_side(
             "prune to 90 % by magnitude between two epochs: ours / torchvision, DataLoader, torch.nn.utils.prune", lambda: ours(*OUR_USUAL),
-            lambda: seconds(Path(__file__).with_name("usual.py"), "Data", PYTHONPATH="{shim}"), PAIRS, 0.20,
+            lambda: theirs(Path(__file__).with_name("usual.py"), "Data"), PAIRS, 0.20,
             note="LeNet-300-100 both; ours trains on 54,000 of the 60,000 images and measures on the rest too.",
         ),
         peer(os.environ.get("SYNAPTIC_FLOW", "")),
@@ -78,8 +86,16 @@ def peer(place: str) -> Figure | None:
     if not place or not main_py.exists():
         print("The peer is not here: set SYNAPTIC_FLOW to a folder with the code of ganguli-lab/Synaptic-Flow.", flush=True)
         return None
+    try:
+        return snip(main_py)
+    except CommandError as error:
+        print(f"The peer does not run here: {error}", flush=True)
+        return None
+
+
+def snip(main_py: Path) -> Figure:
     return side_by_side(
-        "SNIP to 90 %, an epoch: ours / Synaptic-Flow's main.py", lambda: ours(*OUR_SNIP), lambda: seconds(main_py, *THEIR_SNIP, PYTHONPATH="{shim}"),
+        "SNIP to 90 %, an epoch: ours / Synaptic-Flow's main.py", lambda: ours(*OUR_SNIP), lambda: theirs(main_py, *THEIR_SNIP),
         PAIRS, 0.20, note="Adam, batch 64, 100 scoring images both. Theirs: six layers of 100 (119,400 weights), 60,000 images. Ours: LeNet-300-100 "
         "(266,200 weights), 54,000 images. SynFlow is not here yet.",
     )  # fmt: skip
