@@ -7,15 +7,19 @@ command, in a folder of its own; nothing of it is part of this repository.
 """
 
 import os
+import resource
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
+from statistics import median
+from typing import NamedTuple
 
 from prune_core.settings import settings
 
-from .measuring import Figure, keep, load, side_by_side
+from .measuring import Figure, keep, load
 
 ROOT = Path(__file__).parents[2]
 PAIRS = 5
@@ -41,64 +45,83 @@ class CommandError(Exception):
     """A command ended with an error."""
 
 
-def seconds(*command: str | Path, **environment: str) -> float:
-    """Wall time of a command from its start to its end, in an empty folder that has MNIST under Data."""
+class Took(NamedTuple):
+    """Seconds of a command from its start to its end: by the clock, and of CPU."""
+
+    wall: float
+    cpu: float
+
+
+def seconds(*command: str | Path, **environment: str) -> Took:
+    """A whole command, in an empty folder that has MNIST under Data."""
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "Data").symlink_to(settings().data_folder.absolute())
         (Path(folder) / "shim").mkdir()
         (Path(folder) / "shim" / "sitecustomize.py").write_text(SHIM)
         env = {**os.environ, "OMP_NUM_THREADS": "1", "ESPALIER_HOME": f"{folder}/home", **environment}
         env = {name: value.replace("{shim}", f"{folder}/shim") for name, value in env.items()}
-        began = time.perf_counter()
+        began, before = time.perf_counter(), used()
         done = subprocess.run([sys.executable, *map(str, command)], cwd=folder, env=env, capture_output=True, text=True, check=False)
-        took = time.perf_counter() - began
+        took = Took(time.perf_counter() - began, used() - before)
     if done.returncode:
         raise CommandError(f"{' '.join(map(str, command))} failed:\n{done.stderr[-2000:]}")
     return took
 
 
-def theirs(*command: str | Path) -> float:
+def used() -> float:
+    """CPU seconds of all processes that have ended here."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
+def theirs(*command: str | Path) -> Took:
     return seconds(*command, PYTHONPATH=os.pathsep.join(filter(None, ("{shim}", os.environ.get("PYTHONPATH")))))
 
 
-def ours(*fields: str) -> float:
+def ours(*fields: str) -> Took:
     told = [word for field in ("model=lenet_300_100", "dataset=mnist", *fields) for word in ("--set", field)]
     data = str(settings().data_folder.absolute())
     return seconds("-m", "prune_core", "run", *told, PYTHONPATH=str(ROOT), ESPALIER_DATA=data, ESPALIER_SLOTS=str(os.cpu_count()))
 
 
+def beside(what: str, our_command: Callable[[], Took], their_command: Callable[[], Took], note: str) -> list[Figure]:
+    """The two in turns, by the clock and by CPU: on a machine that others use the second says more."""
+    pairs = [(our_command(), their_command()) for _ in range(PAIRS)]
+    figures = []
+    for kind in Took._fields:
+        sides = [(getattr(a, kind), getattr(b, kind)) for a, b in pairs]
+        mine, other = (median(side) for side in zip(*sides, strict=True))
+        told = f"{mine:.3g} s beside {other:.3g} s. {note}"
+        figures.append(Figure(f"{what}, {'wall' if kind == 'wall' else 'CPU'} time", tuple(a / b for a, b in sides), "x", 0.20, note=told))
+    return figures
+
+
 def main() -> None:
     before = load()
-    found = [
-        side_by_side(
-            "prune to 90 % by magnitude between two epochs: ours / torchvision, DataLoader, torch.nn.utils.prune", lambda: ours(*OUR_USUAL),
-            lambda: theirs(Path(__file__).with_name("usual.py"), "Data"), PAIRS, 0.20,
-            note="LeNet-300-100 both; ours trains on 54,000 of the 60,000 images and measures on the rest too.",
-        ),
-        peer(os.environ.get("SYNAPTIC_FLOW", "")),
-    ]  # fmt: skip
-    keep("peers", "Whole commands from a cold start, wall time, one thread each", [figure for figure in found if figure], before)
+    figures = beside(
+        "prune to 90 % by magnitude between two epochs: ours / torchvision, DataLoader, torch.nn.utils.prune",
+        lambda: ours(*OUR_USUAL), lambda: theirs(Path(__file__).with_name("usual.py"), "Data"),
+        "LeNet-300-100 both; ours trains on 54,000 of the 60,000 images and measures on the rest too.",
+    )  # fmt: skip
+    figures += peer(os.environ.get("SYNAPTIC_FLOW", ""))
+    keep("peers", "Whole commands from a cold start, one thread each", figures, before)
 
 
-def peer(place: str) -> Figure | None:
-    """The SNIP job of Synaptic-Flow's main.py beside ours; None where its code is not here."""
+def peer(place: str) -> list[Figure]:
+    """The SNIP job of Synaptic-Flow's main.py beside ours; nothing where its code is not here or does not run."""
     main_py = Path(place).absolute() / "main.py"
     if not place or not main_py.exists():
         print("The peer is not here: set SYNAPTIC_FLOW to a folder with the code of ganguli-lab/Synaptic-Flow.", flush=True)
-        return None
+        return []
     try:
-        return snip(main_py)
+        return beside(
+            "SNIP to 90 %, an epoch: ours / Synaptic-Flow's main.py", lambda: ours(*OUR_SNIP), lambda: theirs(main_py, *THEIR_SNIP),
+            "Adam, batch 64, 100 scoring images both. Theirs: six layers of 100 (119,400 weights), 60,000 images. "
+            "Ours: LeNet-300-100 (266,200 weights), 54,000 images. SynFlow is not here yet.",
+        )  # fmt: skip
     except CommandError as error:
         print(f"The peer does not run here: {error}", flush=True)
-        return None
-
-
-def snip(main_py: Path) -> Figure:
-    return side_by_side(
-        "SNIP to 90 %, an epoch: ours / Synaptic-Flow's main.py", lambda: ours(*OUR_SNIP), lambda: theirs(main_py, *THEIR_SNIP),
-        PAIRS, 0.20, note="Adam, batch 64, 100 scoring images both. Theirs: six layers of 100 (119,400 weights), 60,000 images. Ours: LeNet-300-100 "
-        "(266,200 weights), 54,000 images. SynFlow is not here yet.",
-    )  # fmt: skip
+        return []
 
 
 if __name__ == "__main__":
