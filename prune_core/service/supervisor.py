@@ -8,10 +8,11 @@ from threading import Event
 from typing import NamedTuple
 from uuid import uuid4
 
-from ..store import AttemptOver, Damaged, Store, StoreError
+from ..store import AttemptOver, Damaged, NoSuchRun, Store, StoreError, Unreadable
 from ..store.files import sweep_up, tidy
 from ..store.lease import Lease, LeaseLost, give_back, lease, release_if_idle, renew, take
 from ..store.queue import Running, claim, register, requeue, under_way
+from ..store.records import ENDED
 from . import processes
 from .executor import Executor
 from .following import advance
@@ -23,6 +24,8 @@ BUSY_AFTER = 3.0
 RENEW_SECONDS = 2.0
 TAKEOVER_SECONDS = 10.0
 KILL_SECONDS = 5.0
+TIDY_SECONDS = 1.0
+TIDIED = 100
 
 log = logging.getLogger(__name__)
 
@@ -48,6 +51,9 @@ class Supervisor:
         self.stop = Event()
         self.renewed = self.active = time.monotonic()
         self.asked: dict[tuple[str, int], float] = {}
+        self.at_work: set[str] = set()
+        self.untidy: set[str] = set()
+        self.tidied = 0.0
 
     def run(self) -> None:
         if not self.wait_for_lease():
@@ -57,6 +63,7 @@ class Supervisor:
         self.active = time.monotonic()
         with suppress(StoreError, OSError):
             sweep_up(self.store)
+            self.untidy = {run.id for run in self.store.runs(states=ENDED, limit=TIDIED)}
         while not self.stop.is_set():
             try:
                 self.look()
@@ -110,6 +117,11 @@ class Supervisor:
         self.asked = {key: at for key, at in self.asked.items() if key in {(r.run_id, r.attempt) for r in running}}
         if waiting or running or owed:
             self.active = time.monotonic()
+        now = {r.run_id for r in running}
+        self.untidy |= self.at_work - now
+        self.at_work = now
+        if self.untidy and time.monotonic() - self.tidied > TIDY_SECONDS:
+            self.tidy()
         busy = sum(not self.is_lost(r) for r in running)
         while waiting and busy < self.plan.slots and self.executor.ready() and self.start_next():
             busy += 1
@@ -153,5 +165,19 @@ class Supervisor:
         except AttemptOver:
             return
         log.warning("Run %s: %s. It is %s now.", run_id, why, state)
-        if state != "queued":
-            tidy(self.store, run_id)
+
+    def tidy(self) -> None:
+        """Look after the folders of runs that are over: a worker may have been lost, or a folder not writable, just when it was to do so."""
+        self.tidied = time.monotonic()
+        for run_id in sorted(self.untidy):
+            if self.is_tidy(run_id):
+                self.untidy.discard(run_id)
+
+    def is_tidy(self, run_id: str) -> bool:
+        """Whether nothing is left to clear away; of a run that is not over its next worker sees to that."""
+        try:
+            return self.store.run(run_id).state not in ENDED or tidy(self.store, run_id)
+        except (NoSuchRun, Unreadable):
+            return True
+        except OSError:
+            return False

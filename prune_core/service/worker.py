@@ -1,5 +1,6 @@
 """A worker: the process that carries out one attempt at one run. torch is imported here, and nowhere above."""
 
+import errno
 import logging
 import os
 import signal
@@ -20,7 +21,8 @@ CHECKPOINT_SECONDS = 30.0
 PROGRESS_SECONDS = 0.25
 BEATS = 4
 NO_MEMORY = "There was not enough memory. Try a smaller batch size, or fewer runs at the same time."
-ALLOCATION = "can't allocate memory"  # of torch's RuntimeError on a CPU; it has no class of its own
+# Errors of torch on a CPU, of the loader of libraries and of Python that have no class of their own.
+ALLOCATION = ("can't allocate memory", "failed to map segment", "can't start new thread")
 
 log = logging.getLogger(__name__)
 
@@ -99,15 +101,16 @@ def carry_out(store: Store, attempt: Attempt, job: Job, stopping: Event, pulse: 
     except RunError as error:
         log.info("Failed: %s", error, exc_info=True)
         attempt.fail(str(error))
-    except MemoryError:
-        log.exception("Out of memory.")
-        attempt.fail(NO_MEMORY)
     except Exception as error:
         log.exception("An error that nobody expected.")
-        if ALLOCATION in str(error):
-            attempt.fail(NO_MEMORY)
-            return
-        attempt.fail(f"Stopped by an error that should not happen ({type(error).__name__}). The log has the details.")
+        unexpected = f"Stopped by an error that should not happen ({type(error).__name__}). The log has the details."
+        attempt.fail(NO_MEMORY if is_out_of_memory(error) else unexpected)
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether there was too little memory, in any of the ways that it is said."""
+    told = isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno == errno.ENOMEM)
+    return told or any(words in str(error) for words in ALLOCATION)
 
 
 class Pulse(Thread):

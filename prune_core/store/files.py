@@ -93,14 +93,14 @@ class AttemptFiles:
             remove(self.folder / name)
 
 
-def tidy(store: "Store", run_id: str) -> None:
-    """Remove what was left half written in the folder of a run that nobody writes to just now."""
+def tidy(store: "Store", run_id: str) -> bool:
+    """Remove what was left half written in the folder of a run that nobody writes to just now. False if some of it can't be removed."""
     with store.database.reading() as connection:
         known = set(connection.scalars(select(FILES.c.stored).where(FILES.c.run == run_id)))
     folder = store.folder(run_id)
-    for path in folder.iterdir() if folder.is_dir() else ():
-        if path.name not in known and re.search(r"\.(safetensors|part)$", path.name):
-            remove(path)
+    left = [path for path in (folder.iterdir() if folder.is_dir() else ()) if re.search(r"\.(safetensors|part)$", path.name)]
+    refused = [path for path in left if path.name not in known and not remove(path)]
+    return not refused
 
 
 def forsake(store: "Store", run_id: str) -> None:
@@ -128,12 +128,14 @@ def set_aside(path: Path) -> None:
         log.warning("%s can't be set aside: %s.", path.name, error.strerror)
 
 
-def remove(path: Path) -> None:
+def remove(path: Path) -> bool:
     """A file that nobody needs any more: where it can't be removed it stays, and that is no reason to stop."""
     try:
         path.unlink(missing_ok=True)
     except OSError as error:
         log.warning("%s can't be removed: %s.", path.name, error.strerror)
+        return False
+    return True
 
 
 def put(folder: Path, name: str, data: bytes) -> OnDisk:

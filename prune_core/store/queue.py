@@ -1,12 +1,17 @@
 """What the supervisor does with runs: hands them out, takes back those that lost their worker, ends those to be cancelled."""
 
 import json
-from typing import TYPE_CHECKING, NamedTuple
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, func, insert, select, update
+from sqlalchemy.exc import OperationalError, StatementError
 
 from ..events import Cancelled, Failed, Progress, to_json
 from ..settings import settings
+from ..wording import shown
 from .attempts import end, hold
 from .lease import Lease, renewed
 from .records import AttemptRecord, NoSuchRun, Run, StoreError, now, run_of
@@ -15,6 +20,8 @@ from .tables import ATTEMPTS, EVENTS, RUNS
 
 if TYPE_CHECKING:
     from .store import Store
+
+log = logging.getLogger(__name__)
 
 TRIES = 3
 UNDER_WAY = (
@@ -81,17 +88,39 @@ def claim(store: "Store", lease: Lease, threads: int) -> Claim | None:
         row = connection.execute(select(RUNS).where(RUNS.c.state == "queued").order_by(RUNS.c.position).limit(1)).first()
         if row is None:
             return None
-        before = connection.scalar(select(ATTEMPTS.c.threads).where(ATTEMPTS.c.run == row.id).order_by(ATTEMPTS.c.number.desc()).limit(1))
-        threads, number = before or threads, row.attempt + 1
-        facts = {"state": "running", "attempt": number, "started": row.started or now(), "version": row.version + 1}
-        connection.execute(update(RUNS).where(RUNS.c.id == row.id, RUNS.c.state == "queued").values(**facts))
-        connection.execute(insert(ATTEMPTS).values(run=row.id, number=number, started=now(), from_event=row.next_event, threads=threads))
-        claimed = connection.execute(select(RUNS).where(RUNS.c.id == row.id)).one()
-        try:
-            return Claim(run_of(claimed), number, threads)
-        except StoreError as error:
-            end(connection, row.id, number, Failed(message=str(error)))
-            return None
+        with given_up_if_damaged(connection, row):
+            return handed_out(connection, row, threads)
+        return None
+
+
+def handed_out(connection: Connection, row: Row[Any], threads: int) -> Claim | None:
+    """The queued run of the row, under way from now on; None if it is not to be carried out, for what it says itself."""
+    before = connection.scalar(select(ATTEMPTS.c.threads).where(ATTEMPTS.c.run == row.id).order_by(ATTEMPTS.c.number.desc()).limit(1))
+    threads, number = before or threads, row.attempt + 1
+    facts = {"state": "running", "attempt": number, "started": row.started or now(), "version": row.version + 1}
+    connection.execute(update(RUNS).where(RUNS.c.id == row.id, RUNS.c.state == "queued").values(**facts))
+    connection.execute(insert(ATTEMPTS).values(run=row.id, number=number, started=now(), from_event=row.next_event, threads=threads))
+    claimed = connection.execute(select(RUNS).where(RUNS.c.id == row.id)).one()
+    try:
+        return Claim(run_of(claimed), number, threads)
+    except StoreError as error:
+        end(connection, row.id, number, Failed(message=str(error)))
+        return None
+
+
+@contextmanager
+def given_up_if_damaged(connection: Connection, row: Row[Any]) -> Iterator[None]:
+    """A row that nothing can be done with, not even end it in good order, fails its run and holds up no other."""
+    try:
+        with connection.begin_nested():
+            yield
+    except (StoreError, StatementError, TypeError, ValueError) as error:
+        if isinstance(error, OperationalError):
+            raise
+        message = f"What the database says of this run is damaged, so it can't go on ({shown(' '.join(str(error).split()))})."
+        log.warning("Run %s: %s", row.id, message)
+        facts = {"state": "failed", "ended": now(), "message": message, "cancel_requested": False}
+        connection.execute(update(RUNS).where(RUNS.c.position == row.position).values(**facts))
 
 
 def register(store: "Store", run_id: str, attempt: int, host: str, pid: int, born: str) -> None:
@@ -117,20 +146,23 @@ def requeue(store: "Store", run_id: str, attempt: int, why: str) -> str:
     with store.database.writing() as connection:
         hold(connection, run_id, attempt, changed=True)
         row = connection.execute(select(RUNS).where(RUNS.c.id == run_id)).one()
-        if row.cancel_requested:
-            end(connection, run_id, attempt, cancelled(row.progress))
-            return "cancelled"
-        if barren(connection, run_id) >= TRIES:
-            end(
-                connection,
-                run_id,
-                attempt,
-                Failed(message=f"Gave up after {TRIES} attempts in a row that got no further: {why}. The log says more."),
-            )
-            return "failed"
-        connection.execute(update(RUNS).where(RUNS.c.id == run_id).values(state="queued"))
-        connection.execute(update(ATTEMPTS).where(ATTEMPTS.c.run == run_id, ATTEMPTS.c.number == attempt).values(ended=now(), why=why))
-        return "queued"
+        with given_up_if_damaged(connection, row):
+            return taken_back(connection, row, attempt, why)
+        return "failed"
+
+
+def taken_back(connection: Connection, row: Row[Any], attempt: int, why: str) -> str:
+    """The state that a run without a worker is in from now on."""
+    if row.cancel_requested:
+        end(connection, row.id, attempt, cancelled(row.progress))
+        return "cancelled"
+    if barren(connection, row.id) >= TRIES:
+        message = f"Gave up after {TRIES} attempts in a row that got no further: {why}. The log says more."
+        end(connection, row.id, attempt, Failed(message=message))
+        return "failed"
+    connection.execute(update(RUNS).where(RUNS.c.id == row.id).values(state="queued"))
+    connection.execute(update(ATTEMPTS).where(ATTEMPTS.c.run == row.id, ATTEMPTS.c.number == attempt).values(ended=now(), why=why))
+    return "queued"
 
 
 def barren(connection: Connection, run_id: str) -> int:

@@ -9,8 +9,9 @@ from .conftest import idle, says
 PLACE = """(which) => {
   const plot = document.querySelector('.js-plotly-plot'), box = plot.getBoundingClientRect(), full = plot._fullLayout;
   const trace = plot.data.find((d) => d.ids && d.mode === which);
-  return [trace.ids[0], box.left + full._size.l + full.xaxis.d2p(trace.x[0]), box.top + full._size.t + full.yaxis.d2p(trace.y[0])];
+  return [box.left + full._size.l + full.xaxis.d2p(trace.x[0]), box.top + full._size.t + full.yaxis.d2p(trace.y[0])];
 }"""
+HOVERED = "() => { const [point] = document.querySelector('.js-plotly-plot')._hoverdata; return point.data.ids[point.pointNumber]; }"
 
 
 def drawn(tab: Page) -> None:
@@ -21,9 +22,10 @@ def drawn(tab: Page) -> None:
 def test_a_click_on_a_point_opens_its_run(visitor):
     tab = visitor.open("/trade_off?to_published=false")
     drawn(tab)
-    leads, x, y = tab.evaluate(PLACE, "markers")
+    x, y = tab.evaluate(PLACE, "markers")
     tab.mouse.move(x, y)
     expect(tab.locator(".hoverlayer")).to_contain_text("LeNet-300-100 · MNIST")
+    leads = tab.evaluate(HOVERED)  # of points that lie on each other, the one that the hover text is of
     tab.mouse.click(x, y)
     tab.wait_for_url(f"**/run?{leads}")
 

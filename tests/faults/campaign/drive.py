@@ -46,7 +46,7 @@ def inject(ground: Ground, place: Path, name: str, seed: int, long: bool) -> Inj
         except NotHere as reason:
             outcome, scene.note = "not here", str(reason)
         except Exception as error:
-            violations.append(f"{type(error).__name__}: {error}")
+            violations += [f"{type(error).__name__}: {error}", *(f"found: {found}" for found in scene.found)]
         finally:
             scene.end()
             if not violations:

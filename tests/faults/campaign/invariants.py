@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 
@@ -17,6 +18,7 @@ from .ground import said, stored
 from .scene import Scene, patience
 
 NOTICED_SECONDS = 15.0
+TIDY_SECONDS = 5.0
 LATE = {"late": np.ones(1)}
 AFTER = {
     "queued": {"running", "finished", "failed", "cancelled"},
@@ -123,7 +125,7 @@ def damage_is_named_and_set_aside(scene: Scene) -> Iterator[str]:
     if hidden:
         yield f"{', '.join(hidden)} can be read and is on no list"
     for run in whole(scene):
-        yield from strays(scene, run)
+        yield from left_for_good(scene, run)
     if scene.store.database.sqlite:
         with scene.store.database.reading() as connection:
             said_of_it = connection.execute(text("PRAGMA integrity_check")).scalar()
@@ -186,6 +188,14 @@ def complaints(asks: list[tuple[str, Callable[[], object]]], named: list[str]) -
                 yield f"{name} gives an error that is not one line: {error}"
         except Exception as error:
             yield f"{name} gives {type(error).__name__}: {error}"
+
+
+def left_for_good(scene: Scene, run: Run) -> list[str]:
+    """What the supervisor doesn't clear away in its next rounds either."""
+    end = time.monotonic() + patience(TIDY_SECONDS)
+    while (found := list(strays(scene, run))) and time.monotonic() < end:
+        time.sleep(0.1)
+    return found
 
 
 def strays(scene: Scene, run: Run) -> Iterator[str]:

@@ -217,16 +217,23 @@ class Scene:
             raise NotHere(f"nothing can be mounted here ({done.stderr.strip()})")
         self.cleanup.callback(subprocess.run, ["umount", "-l", str(at)], capture_output=True, check=False)
 
+    def signal(self, pid: int, number: int) -> None:
+        """Raises Missed if there is no such process any more."""
+        try:
+            os.kill(pid, number)
+        except ProcessLookupError:
+            raise Missed from None
+
     def freeze(self, pid: int) -> None:
         """Stop a process between two transactions: one that holds the database's lock stops everybody else with it."""
         while True:
-            os.kill(pid, signal.SIGSTOP)
+            self.signal(pid, signal.SIGSTOP)
             try:
                 with contextlib.closing(sqlite3.connect(self.home / "espalier.db", timeout=0.5, isolation_level=None)) as database:
                     database.execute("BEGIN IMMEDIATE")
                 return
             except sqlite3.OperationalError:
-                os.kill(pid, signal.SIGCONT)
+                self.signal(pid, signal.SIGCONT)
                 time.sleep(0.02)
 
     def move_to_small_disk(self) -> None:

@@ -4,6 +4,7 @@ import os
 import resource
 import signal
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from prune_core.service import processes
@@ -30,20 +31,21 @@ def killed(scene: Scene) -> None:
 def asked_to_end(scene: Scene) -> None:
     """SIGTERM: it leaves a checkpoint and another worker goes on."""
     run = scene.start()
-    os.kill(scene.at_random(run), signal.SIGTERM)
+    scene.signal(scene.at_random(run), signal.SIGTERM)
 
 
 def stopped(scene: Scene) -> None:
     """SIGSTOP for a minute, in the midst of whatever it did: it is not dead, and nobody says so."""
     run = scene.start()
     pid = scene.at_random(run)
-    os.kill(pid, signal.SIGSTOP)
+    scene.signal(pid, signal.SIGSTOP)
     try:
         scene.wait(long=60.0, short=1.5)
         if not scene.over(run) and (scene.store.run(run.id).state, scene.worker(run)) != ("running", pid):
             scene.found.append(f"a stopped worker was declared dead: {scene.store.attempts(run.id)}")
     finally:
-        os.kill(pid, signal.SIGCONT)
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGCONT)
     scene.attempts = 1
 
 
@@ -131,7 +133,8 @@ def late_worker(scene: Scene) -> None:
     except AttemptOver:
         raise Missed from None
     finally:
-        os.kill(pid, signal.SIGCONT)
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGCONT)
     born = processes.born(pid)
     scene.settle()
     until(lambda: born is None or not processes.alive(pid, born), "the late worker to leave", DEADLINE)
