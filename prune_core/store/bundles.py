@@ -21,7 +21,7 @@ from ..events import LARGEST, Event, Failed, Finished, Started, to_json
 from ..spec import RunSpec
 from ..wording import SpecError, problems_of, shown
 from . import files
-from .records import ENDED, LONGEST_NAME, LONGEST_NOTES, Environment, Run, StoreError, Summary, checked_text, facts_of
+from .records import ENDED, LONGEST_NAME, LONGEST_NOTES, Environment, Run, StoreError, Summary, Unreadable, checked_text, facts_of
 from .tables import ATTEMPTS, EVENTS, RUNS
 
 if TYPE_CHECKING:
@@ -113,11 +113,15 @@ def export_run(store: "Store", run: Run, archive: zipfile.ZipFile, kinds: Collec
         rows = connection.execute(query).all()
     lines = "".join(f'{{"number":{number},"time":"{time.isoformat()}","event":{data}}}\n' for number, time, data in rows).encode()
     listed = [file for file in store.files(run.id) if file.kind in kinds]
+    try:
+        pieces = tuple(FilePiece.model_validate(file._asdict()) for file in listed)
+    except ValidationError as error:
+        raise Unreadable(f"run {run.id}: the list of its files can't be read ({problems_of(error)[0]}).") from None
     piece = RunPiece(
         id=run.id, spec=run.spec.model_dump(mode="json"), name=run.name, notes=run.notes,
         created=run.created, started=run.started, ended=run.ended,
         events=EventsPiece(count=len(rows), bytes=len(lines), sha256=hashlib.sha256(lines).hexdigest()),
-        files=tuple(FilePiece.model_validate(file._asdict()) for file in listed),
+        files=pieces,
     )  # fmt: skip
     archive.writestr(piece.member("events.jsonl"), lines)
     for file in listed:

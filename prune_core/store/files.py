@@ -27,6 +27,7 @@ CHECKPOINTS_KEPT = 2
 LEFT_SECONDS = 86_400
 LOG = "run.log"
 NAME = r"[a-z0-9][a-z0-9_-]{0,63}\.safetensors"
+STORED = r"(?P<name>[a-z0-9][a-z0-9_-]{0,63})-(?P<digest>[0-9a-f]{16})\.safetensors"
 
 log = logging.getLogger(__name__)
 
@@ -178,7 +179,7 @@ def check(path: Path, size: int, sha256: str) -> None:
     except OSError as error:
         raise StoreError(f"{path.name} can't be read: {error.strerror}.") from None
     if not same:
-        raise StoreError(f"{path.name} is damaged: it is not the file that was written ({found:,} bytes, {size:,} expected).")
+        raise StoreError(f"{path.name} is damaged: it is not the file that was written ({found} bytes, {size} expected).")
 
 
 def packed(tensors: Mapping[str, "np.ndarray"], metadata: Mapping[str, str]) -> bytes:

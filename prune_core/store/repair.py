@@ -26,7 +26,6 @@ from .upgrade import upgrade
 LOST = "The database was damaged, and a part of what this run had stored could not be read again. What is shown was kept."
 UNKNOWN = "not known: the database was damaged"
 BESIDE = ("", "-wal", "-shm")
-STORED = re.compile(r"(?P<name>[a-z0-9][a-z0-9_-]{0,63})-(?P<digest>[0-9a-f]{16})\.safetensors")
 
 Row = dict[str, Any]
 AtWork = Callable[[str | None, int | None, str | None], bool]
@@ -254,7 +253,7 @@ def found_again(folder: Path, run: Restored, known: set[str]) -> list[Row]:
     """Files in the run's folder that the list has lost: each has a part of its own checksum in its name."""
     again: dict[str, Row] = {}
     for path in sorted(folder.iterdir(), key=lambda p: p.stat().st_mtime) if folder.is_dir() else ():
-        match = STORED.fullmatch(path.name)
+        match = re.fullmatch(files.STORED, path.name)
         name = f"{match['name']}.safetensors" if match else ""
         if not match or name in known:
             continue

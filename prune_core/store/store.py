@@ -1,5 +1,6 @@
 """The store: runs, their events and files, durable. Reading never changes a run and never waits for a writer."""
 
+import re
 import shutil
 from collections.abc import Collection, Mapping
 from pathlib import Path
@@ -13,10 +14,11 @@ from ..history import History
 from ..places import nameless
 from ..settings import settings
 from ..spec import RunSpec
+from ..wording import shown
 from . import bundles, queue, sweeps
 from .attempts import Attempt
 from .database import PATIENCE, Database, make_private, private
-from .files import LOG, check, unpacked
+from .files import LOG, STORED, check, unpacked
 from .lease import OWED, WORK
 from .listing import Filters, conditions
 from .records import (
@@ -208,6 +210,8 @@ class Store:
             raise StoreError(
                 f"file: run {run_id} has no file of that name. Choices: {', '.join(sorted(r.name for r in rows)) or 'none yet'}."
             )
+        if not isinstance(row.stored, str) or not re.fullmatch(STORED, row.stored):
+            raise Unreadable(f"run {run_id}: where its file {shown(name)} lies can't be read.")
         path = self.folder(row.run) / row.stored
         check(path, row.bytes, row.sha256)
         return path

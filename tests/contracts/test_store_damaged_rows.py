@@ -1,12 +1,13 @@
-"""A row of nonsense, in any column: the run that it is of is held up by it, and no other."""
+"""A row of nonsense, in any column: the run that it is of is held up by it, and no other; reading gives the truth or an error of ours."""
 
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 from sqlalchemy import text
 
 from prune_core.spec import RunSpec
-from prune_core.store import AttemptOver, StoreError, queue
+from prune_core.store import AttemptOver, StoreError, overview, queue
 from prune_core.store.lease import Lease, lease, take
 
 SUPERVISOR = Lease("0" * 36, "here", 1, "then")
@@ -17,6 +18,13 @@ COLUMNS = {
     ),
     "attempts": ("number", "started", "ended", "why", "from_event", "further", "threads", "host", "pid", "born", "beat"),
 }  # fmt: skip
+READ = {
+    "runs": (*COLUMNS["runs"], "state", "example", "ended", "model", "dataset", "protocol", "criterion", "code", "torch", "device"),
+    "events": ("number", "attempt", "time", "kind", "data"),
+    "attempts": (*COLUMNS["attempts"], "heartbeat"),
+    "files": ("name", "stored", "kind", "bytes", "sha256"),
+}
+BUNDLE = Path(__file__).parents[2] / "assets" / "examples" / "snip-95-mnist.zip"
 NONSENSE = ("", "{", "nonsense", "null", "[]", "-1", -1, 0, 2, 10**12, 1.5, b"\xff\xfe\x00", None)
 
 
@@ -58,3 +66,38 @@ def test_nonsense_in_a_row_holds_up_no_other_run(empty_store, table, column):
     work_through(store)
     assert [attempt.why for attempt in store.attempts(healthy.id)] == ["its worker was gone", "its worker was gone", "failed"]
     assert set(states(store).values()) <= {"failed", "cancelled"}
+
+
+def complaint(ask) -> str:
+    """The error of ours that comes of asking, if any."""
+    try:
+        ask()
+    except StoreError as error:
+        return str(error)
+    return ""
+
+
+@pytest.mark.parametrize(("table", "column"), [(table, column) for table, columns in READ.items() for column in columns])
+def test_reading_a_row_of_nonsense_gives_the_truth_or_one_line(empty_store, tmp_path, table, column):
+    store = empty_store
+    [run] = store.import_runs(BUNDLE)
+    other = store.submit(RunSpec())
+    key = "id" if table == "runs" else "run"
+    with store.database.reading() as connection:
+        was = connection.execute(text(f"SELECT rowid AS row, {column} AS value FROM {table} WHERE {key} = :run"), {"run": run.id}).first()
+    asks = {
+        "run": lambda: store.run(run.id), "events": lambda: store.events(run.id), "history": lambda: store.history(run.id),
+        "attempts": lambda: store.attempts(run.id), "log": lambda: store.log(run.id), "children": lambda: store.children([run.fingerprint]),
+        "files": lambda: [store.tensors(run.id, file.name) for file in store.files(run.id)],
+        "find": lambda: store.find(run.fingerprint),
+        "runs": lambda: store.runs(limit=None), "speeds": store.speeds, "subjects": lambda: overview.subjects(store),
+        "outcomes": lambda: overview.outcomes(store, run.spec.model, run.spec.dataset),
+    }  # fmt: skip
+    if table == "files":
+        asks["export"] = lambda: store.export_runs([run.id], tmp_path / "export.zip")
+    for value in ("", "nonsense", -1, 1.5, b"\xff\xfe\x00"):
+        with suppress(StoreError), store.database.writing() as connection:
+            connection.execute(text(f"UPDATE {table} SET {column} = :value WHERE rowid = :row"), {"value": value, "row": was.row})
+        said = {name: complaint(ask) for name, ask in asks.items()}
+        assert [name for name, words in said.items() if "\n" in words] == []
+        assert other.id in {found.id for found in store.runs(limit=None)}

@@ -13,10 +13,10 @@ from .conftest import SPEC, Service, until
 
 @pytest.fixture
 def small_disk(tmp_path):
-    """A file system of 24 MB, where one may be mounted."""
+    """A file system of 64 MB, where one may be mounted."""
     place = tmp_path / "small"
     place.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", str(place)]
+    command = ["mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", str(place)]
     try:
         mounted = subprocess.run(command, capture_output=True, check=False).returncode == 0
     except OSError:

@@ -65,7 +65,7 @@ def checkpoint_half_written(scene: Scene) -> None:
     run = scene.start()
     pid = scene.at_random(run, 0.6)
     folder = scene.store.folder(run.id)
-    while not any(path.name.endswith(".part") for path in folder.iterdir()):
+    while not any(folder.glob("*.part")):
         if scene.worker(run) != pid:
             raise Missed
     scene.kill(pid)

@@ -51,7 +51,7 @@ def prepare(home: Path) -> Ground:
         store.delete(example.id)
     runs = [store.submit(spec, name=f"reference {n}") for n, spec in enumerate(VICTIMS)]
     supervisor = Supervisor(store, LocalExecutor, PLAN)
-    thread = Thread(target=supervisor.run)
+    thread = Thread(target=supervisor.run, daemon=True)
     thread.start()
     until(lambda: all(store.run(run.id).state == "finished" for run in runs), "the reference runs to finish", 120)
     supervisor.stop.set()

@@ -136,7 +136,7 @@ def everything_killed(scene: Scene) -> None:
     scene.at_random(run, 0.7)
     family = [p for p in psutil.process_iter() if scene.owns(p)]
     for process in family:
-        with suppress(psutil.Error):
+        with suppress(ProcessLookupError):
             os.kill(process.pid, signal.SIGKILL)
     psutil.wait_procs(family, timeout=DEADLINE)
     scene.end_workers()
