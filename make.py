@@ -38,6 +38,7 @@ def test(arguments: list[str]) -> int:
         for check in (("ruff", "check", "."), ("ruff", "format", "--check", "."), ("mypy",)):
             if code := run(PYTHON, "-m", *check):
                 return code
+        arguments = ["-n", "auto", "--maxprocesses", "4", "--dist", "loadfile", "--no-loadscope-reorder"]
     return run(PYTHON, "-m", "pytest", *arguments, CHROMIUM=browser())
 
 
