@@ -5,7 +5,9 @@ Started by `streamlit run app.py`.
 
 import asyncio
 import importlib
+import inspect
 import logging
+import pkgutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import cache
@@ -14,9 +16,12 @@ from pathlib import Path
 import streamlit as st
 from starlette.middleware import Middleware
 
+from pages import parts
 from pages.parts import sign_in
 from pages.parts.gate import Gate, refusal_to_start
 from pages.parts.routes import routes
+from prune_core import charts
+from prune_core.charts.theme import DARK, LIGHT, nothing
 from prune_core.service import ensure_supervisor
 from prune_core.settings import settings
 from prune_core.store import Store, StoreError
@@ -43,9 +48,13 @@ def keep_supervised() -> None:
 
 
 def warm() -> None:
-    """Import what every page needs before the first one is asked for: its visitor would wait a second or two for it."""
-    for name in FIRST_NEEDED:
+    """Import what pages need, and draw a figure, before the first page is asked for: its visitor would wait a second or two for it."""
+    drawn_by = [f"{folder.__name__}.{module.name}" for folder in (charts, parts) for module in pkgutil.iter_modules(folder.__path__)]
+    for name in (*FIRST_NEEDED, *drawn_by):
         importlib.import_module(name)
+    for theme in (LIGHT, DARK):
+        nothing(theme, 300, "Nothing yet.", "x", "y").to_json()
+    inspect.stack()  # Streamlit does so at its first element, a third of a second in which inspect gets to know every module
 
 
 @asynccontextmanager

@@ -2,7 +2,8 @@
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 import plotly.graph_objects as go
 
@@ -10,7 +11,7 @@ from ..statistics import FEWEST
 from . import words
 from .curves import plain
 from .theme import Ink, Style, Theme, faded, figure, nothing
-from .trade_off import Point, Series, TradeOff
+from .trade_off import Across, Point, Series, TradeOff
 from .trade_off_frame import Frame, frame_of, x_axis, x_title, y_axis, y_title
 from .trade_off_published import names, rings
 
@@ -100,8 +101,8 @@ def dots(numbers: TradeOff, series: Series, style: Style, theme: Theme, frame: F
     own = [(d, p.n >= FEWEST) for p in series.points for d in p.dots if d.x]
     hollow = f"{style.marker.removesuffix('-dot')}-open"
     marker = {
-        "size": [5 if small else 9 for _, small in own], "opacity": [0.6 if small else 1 for _, small in own], "color": style.colour,
-        "symbol": [hollow if d.at_chance else style.marker for d, _ in own],
+        "size": one([5 if small else 9 for _, small in own]), "opacity": one([0.6 if small else 1 for _, small in own]), "color": style.colour,
+        "symbol": one([hollow if d.at_chance else style.marker for d, _ in own]),
         "line": {"width": 1, "color": theme.paper},
     }  # fmt: skip
     texts = [
@@ -113,6 +114,11 @@ def dots(numbers: TradeOff, series: Series, style: Style, theme: Theme, frame: F
         "type": "scatter", "mode": "markers", "x": [d.x for d, _ in own], "y": [frame.place(d.y) for d, _ in own], "marker": marker,
         "ids": [f"run={d.run}" for d, _ in own], "name": plain(series.label), "cliponaxis": False, "hovertext": texts, "hovertemplate": TEMPLATE,
     }  # fmt: skip
+
+
+def one(values: list[Any]) -> Any:
+    """The value that all of them have, else the list: plotly checks a list value by value, and some have a thousand."""
+    return values[0] if values and all(value == values[0] for value in values) else values
 
 
 def line(numbers: TradeOff, series: Series, style: Style, theme: Theme, frame: Frame) -> list[Ink]:
@@ -212,10 +218,14 @@ def value(numbers: TradeOff, y: float) -> str:
 
 
 def size(numbers: TradeOff, x: float | None) -> str:
-    if not x:
-        return ""
-    said = f"{words.of(round(x), numbers.weights, 'weights')} ({words.share(x / numbers.weights)})"
-    return f"{said} on a path" if numbers.across == "effective" else f"{said}, {numbers.weights / x:.3g} times smaller"
+    return told_size(x, numbers.weights, numbers.across) if x else ""
+
+
+@lru_cache(maxsize=4096)
+def told_size(x: float, weights: int, across: Across) -> str:
+    """How large a network is that kept so many weights; the thousands of runs of one picture have few different ones."""
+    said = f"{words.of(round(x), weights, 'weights')} ({words.share(x / weights)})"
+    return f"{said} on a path" if across == "effective" else f"{said}, {weights / x:.3g} times smaller"
 
 
 def about(numbers: TradeOff, series: Series, p: Point) -> str:
