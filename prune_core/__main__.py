@@ -8,9 +8,8 @@ from typing import NoReturn
 import click
 from pydantic import ValidationError
 
-from .command_line import commands
+from .commands import commands
 from .settings import Settings
-from .store import NoSuchRun, StoreError
 from .wording import SpecError, problems_of
 
 FAILED, REFUSED, INTERRUPTED = 1, 2, 130
@@ -28,10 +27,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if error.title != Settings.__name__:
             raise
         return said(REFUSED, *(f"ESPALIER_{p.field.upper()}: {p.message}" for p in problems_of(error)))
-    except NoSuchRun as error:
-        return said(REFUSED, str(error))
-    except StoreError as error:
-        return said(FAILED, str(error))
     except (KeyboardInterrupt, click.Abort):
         return INTERRUPTED
     except click.ClickException as error:
@@ -40,6 +35,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Whoever read has left; the interpreter would complain once more when it flushes at the end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
+    except Exception as error:
+        from .store import NoSuchRun, StoreError
+
+        if not isinstance(error, StoreError):
+            raise
+        return said(REFUSED if isinstance(error, NoSuchRun) else FAILED, str(error))
 
 
 def said(status: int, *lines: str) -> int:

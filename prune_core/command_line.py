@@ -1,86 +1,30 @@
-"""The commands. Every one of them starts without torch; only `run` and `doctor` import it, when they are called."""
+"""The commands that work on the store, and `doctor`, which alone of them imports torch, when it is called."""
 
 import json
 import logging
 import os
 import signal
-import sys
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO
 
 import click
 
 from . import catalogue
-from .events import Finished, Numbered, Progress
 from .places import log_to_stderr
 from .planning import plan
-from .report_command import report_command
 from .settings import settings
-from .spec import RunSpec
 from .steps import percent
 from .store import Run, Store, StoreError
 from .store.bundles import KINDS
-from .sweep_command import sweep
 from .terminal import describes_a_run, duration, plain, spec_from, table
 
 RUN = click.argument("run")
 NEWEST = 500
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
-def commands() -> None:
-    """Espalier: explore how neural networks can be pruned."""
-
-
-@commands.command()
-@describes_a_run
-@click.option("--json", "as_json", is_flag=True, help="One JSON object an event and line; the default where the output is no terminal.")
-def run(file: BinaryIO | None, settings_given: Sequence[str], as_json: bool) -> int:
-    """Carry out a run here and now. Nothing is stored."""
-    spec = spec_from(file, settings_given)
-    os.environ.setdefault("OMP_NUM_THREADS", str(settings().threads))
-    from .engine.errors import RunError
-    from .engine.execute import execute
-
-    try:
-        if as_json or not sys.stdout.isatty():
-            for numbered in execute(spec, threads=settings().threads):
-                click.echo(numbered.json())
-        else:
-            watch(spec, lambda report: execute(spec, threads=settings().threads, report=report))
-    except (RunError, MemoryError) as error:
-        click.echo(" ".join(str(error).split()) or "There was not enough memory.", err=True)
-        return 1
-    return 0
-
-
-def watch(spec: RunSpec, begin: Callable[[Callable[[Progress], None]], Iterable[Numbered]]) -> None:
-    """A bar with the time left while the run goes, then what it came to."""
-    click.echo(spec.title)
-    with click.progressbar(length=1, file=sys.stderr, item_show_func=lambda text: text) as bar:
-
-        def report(progress: Progress) -> None:
-            bar.length = progress.total
-            bar.update(progress.done - bar.pos, progress.doing)
-
-        events = [event for _, event in begin(report)]
-        bar.update((bar.length or 1) - bar.pos, "")
-    for end in events:
-        if isinstance(end, Finished):
-            click.echo("\n".join(words_of(end)))
-
-
-def words_of(end: Finished) -> list[str]:
-    accuracy = [f"Test accuracy    {100 * end.test.accuracy:.2f} % ({end.test.n:,} images)"] if end.test else []
-    return [
-        *accuracy, f"Weights kept     {end.weights_kept:,} of {end.weights:,}",
-        f"Took             {duration(end.seconds)}", f"weights_sha256   {end.weights_sha256}",
-    ]  # fmt: skip
-
-
-@commands.command()
+@click.command()
 @describes_a_run
 @click.option("--name", help="A name for it, up to 80 characters.")
 @click.option("--notes", default="", help="Notes, up to 2,000 characters.")
@@ -105,7 +49,7 @@ def submit(file: BinaryIO | None, settings_given: Sequence[str], name: str | Non
 LISTS = {"criteria": catalogue.criteria, "models": catalogue.models, "datasets": catalogue.datasets, "protocols": catalogue.protocols}
 
 
-@commands.command("list")
+@click.command("list")
 @click.argument("what", type=click.Choice([*LISTS, "runs", "sweeps"]))
 @click.option("--all", "all_", is_flag=True, help=f"Every run, not only the newest {NEWEST}.")
 def list_(what: str, all_: bool) -> None:
@@ -123,7 +67,7 @@ def list_(what: str, all_: bool) -> None:
         table(("name", "title", "what it is"), [(entry.name, entry.title, entry.summary) for entry in LISTS[what].values()])
 
 
-@commands.command()
+@click.command()
 @RUN
 @click.option("--json", "as_json", is_flag=True, help="Everything that is known of it as one JSON object.")
 def show(run: str, as_json: bool) -> None:
@@ -152,7 +96,7 @@ def show(run: str, as_json: bool) -> None:
         click.echo(f"{word:<14} {plain(text)}")
 
 
-@commands.command("export")
+@click.command("export")
 @click.argument("runs", nargs=-1, required=True)
 @click.option("--to", "target", type=click.Path(dir_okay=False, path_type=Path), default=Path("espalier-runs.zip"), show_default=True)
 @click.option(
@@ -164,7 +108,7 @@ def export(runs: Sequence[str], target: Path, without: Sequence[str]) -> None:
     click.echo(target)
 
 
-@commands.command("import")
+@click.command("import")
 @click.argument("bundle", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 def import_(bundle: Path) -> None:
     """Take in the runs of a zip made by `export`. Runs that are already here are left alone."""
@@ -172,7 +116,7 @@ def import_(bundle: Path) -> None:
         click.echo(run.id)
 
 
-@commands.command()
+@click.command()
 @click.option("--idle", default=600.0, show_default=True, type=click.FloatRange(min=0.1), help="End after so many seconds without a run.")
 @click.option("--checkpoint", default=30.0, show_default=True, type=click.FloatRange(min=0), help="Seconds between checkpoints of a run.")
 def supervise(idle: float, checkpoint: float) -> None:
@@ -191,7 +135,7 @@ def supervise(idle: float, checkpoint: float) -> None:
     os._exit(0)
 
 
-@commands.command()
+@click.command()
 def repair() -> None:
     """Set a damaged database aside and make a new one of every run that can still be read."""
     from .service import processes
@@ -208,7 +152,7 @@ def repair() -> None:
         click.echo(f"The damaged database is {done.aside.name} now, in the same folder.")
 
 
-@commands.command()
+@click.command()
 def doctor() -> int:
     """What works here, and what to do about what does not."""
     from .doctor import examine
@@ -226,7 +170,3 @@ def state_of(run: Run) -> str:
 def accuracy_of(run: Run) -> str:
     accuracy = run.summary and run.summary.test_accuracy
     return "" if accuracy is None else f"{100 * accuracy:.2f} %"
-
-
-commands.add_command(sweep)
-commands.add_command(report_command)
