@@ -25,7 +25,7 @@ from prune_core.store import NoSuchRun, Run, State, StoreError
 from prune_core.store.prunings import prunings
 
 SHOWN: tuple[State, ...] = ("running", "finished", "failed", "cancelled")
-PICKED, COMPARED, FEWEST, LISTED = 200, 120, 5, 20
+PICKED, COMPARED, FEWEST, LISTED = 200, 90, 5, 20
 ALONE = "none"
 LOOK_SECONDS = 2.0
 STEPWISE = tuple(
@@ -48,11 +48,19 @@ def ended(run_id: str) -> History:
     return store().history(run_id)
 
 
-@st.cache_data(show_spinner=False, max_entries=16)
-def broken(run_ids: tuple[str, ...]) -> dict[str, drops.Instability]:
-    """Mean drop of finished runs, of those that pruned a trained network."""
-    found = {run_id: drops.instability(drops.drops(History.of(events))) for run_id, events in prunings(store(), run_ids).items()}
-    return {run_id: mean for run_id, mean in found.items() if mean is not None}
+@st.cache_resource(show_spinner=False, max_entries=4)
+def means_of(home: str) -> dict[str, drops.Instability | None]:
+    """Mean drops of runs that are over, as far as anybody has asked for them; None for those that pruned no trained network."""
+    return {}
+
+
+def broken(run_ids: Sequence[str]) -> dict[str, drops.Instability]:
+    """Mean drop of finished runs, of those that pruned a trained network. Each run is read once a server."""
+    known = means_of(str(store().home))
+    new = [run_id for run_id in run_ids if run_id not in known]
+    found = {run_id: drops.instability(drops.drops(History.of(events))) for run_id, events in prunings(store(), new).items()}
+    known.update({run_id: found.get(run_id) for run_id in new})
+    return {run_id: mean for run_id in run_ids if (mean := known[run_id]) is not None}
 
 
 def history(run: Run) -> History:
@@ -71,7 +79,7 @@ def pool(run: Run) -> Compared:
         )
         results += over[:each]
         there += len(over)
-    means = broken(tuple(sorted(r.id for r in results)))
+    means = broken([r.id for r in results])
     return Compared([(r, means[r.id]) for r in results if r.id in means], there - len(results))
 
 
