@@ -1,5 +1,6 @@
 """Faults of the database: locked, cut, flipped, robbed of its log of writes, half upgraded, with rows of nonsense."""
 
+import os
 import sqlite3
 import time
 from collections.abc import Callable
@@ -76,7 +77,7 @@ def hurt(scene: Scene, damage: Callable[[Path], None]) -> None:
     if complaints:
         if not all("python -m prune_core repair" in said for said in complaints if "damaged" in said):
             scene.found.append(f"the way out is not said: {complaints}")
-        outcome = repair(scene.home, processes.at_work)
+        outcome = repair(scene.home, at_work)
         lost = [*outcome.hurt, *outcome.gone]
         if not list(scene.home.glob("espalier.db.damaged*")):
             scene.found.append("the damaged database was not set aside")
@@ -86,6 +87,11 @@ def hurt(scene: Scene, damage: Callable[[Path], None]) -> None:
     account_for(scene, set(lost))
     scene.supervise()
     scene.submit()
+
+
+def at_work(host: str | None, pid: int | None, born: str | None) -> bool:
+    """Whether such a process lives. The supervisor was a thread of this one, and its last word may be lost with the log of writes."""
+    return pid != os.getpid() and processes.at_work(host, pid, born)
 
 
 def complaints_about(scene: Scene) -> list[str]:
