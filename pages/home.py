@@ -8,7 +8,7 @@ from pages.parts import figure, masks, style, times
 from pages.parts.plain import plain
 from pages.parts.stored import store, told
 from prune_core import RunSpec
-from prune_core.charts import words
+from prune_core.charts import variants, words
 from prune_core.charts.saliency import Grid, saliency
 from prune_core.store import Run, StoreError
 from prune_core.store.examples import examples
@@ -95,13 +95,17 @@ def going_on() -> None:
             reached = shown.summary.test_accuracy if shown.summary else None
             right = f": {words.accuracy(reached)} right" if reached is not None else ""
             st.page_link(
-                "run.py", label=f"Example: {plain(shown.spec.method)}{right}", icon=":material/show_chart:", query_params={"run": shown.id}
+                "run.py",
+                label=f"Example: {plain(shown.spec.method)} on {shown.spec.dataset_entry.title}{right}",
+                icon=":material/show_chart:",
+                query_params={"run": shown.id},
             )
 
 
 def finished_example() -> Run | None:
-    """One that trains and prunes, to open: the newest."""
-    return next((r for r in examples(store()) if "sparsity" in r.spec.protocol_entry.uses and r.parent is None), None)
+    """One that trains and prunes, to open: the newest that does it the usual way, else the newest."""
+    found = [r for r in examples(store()) if "sparsity" in r.spec.protocol_entry.uses and r.parent is None]
+    return next((r for r in found if variants.is_usual(r.spec)), next(iter(found), None))
 
 
 style.head(

@@ -130,7 +130,7 @@ def draw_grid(found: scoring.Scored, asked: Asked) -> str:
         to_address("sal_removed", chosen, REMOVED)
         control = scoring.finished(asked.control) if asked.control else None
         sentence = chart.describe(grid, chosen / 100, chart.saliency(control.history, control.files) if control else None)
-    scale = None if grid.layout == "filters" else ("0", "the brightest", f"of a pixel's {grid.of} weights kept")
+    scale = None if grid.layout == "filters" else ("0", "row's most", f"of a pixel's {grid.of:,} weights")
     rows = tuple(sorted({*chart.TENTHS, chosen / 100}))
     figure.foot(key=key, table=grid.table(rows), name=name, note=conditions(grid, found.run.spec), scale=scale)
     return sentence

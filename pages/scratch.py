@@ -107,7 +107,7 @@ def named(run: Run) -> str:
     parts = (
         run.name,
         run.spec.method,
-        "" if usual else variants.manner(run.spec),
+        "" if usual else variants.rounds(run.spec),
         run.spec.model_entry.title,
         run.spec.dataset_entry.title,
     )
@@ -164,7 +164,9 @@ def prospects(shown: Shown, planned: Planned, n: int) -> str:
     total = n * (1 + len({twin.spec.fingerprint for twin in shown.twins.values()}))
     here = max(0, total - planned.to_run)
     if not planned.to_run:
-        return f"{seeds}: all {total} runs are here."
+        here = len({run.spec.seed for run in shown.seeds if run.state == "finished"})
+        more = f" The picture shows all {words.counted(here)} that are here." if here > n else ""
+        return f"{seeds}: all {total} runs are here.{more}"
     entry = shown.run.spec.dataset_entry
     fetch = "" if is_here(entry) else f" {entry.title} is not here yet: {entry.download_bytes / 1e6:.0f} MB to download first."
     known = "" if planned.measured else ", by a first guess"
@@ -309,8 +311,8 @@ try:
         with st.container(key="scr-controls", horizontal=True, vertical_alignment="bottom"):
             choose(run)
             n = st.segmented_control(
-                "Seeds", SEEDS, default=3, key="scr_seeds", bind="query-params", required=True,
-                help="How many seeds of each there should be; a verdict needs three.",
+                "Seeds to run", SEEDS, default=3, key="scr_seeds", bind="query-params", required=True,
+                help="How many seeds of each there should be at least; a verdict needs three. All that are here are drawn.",
             )  # fmt: skip
             controls = st.toggle(
                 "Mask controls", key="scr_controls", bind="query-params",

@@ -111,10 +111,10 @@ def doctor() -> None:
         checkup().ask()
         found = checkup().answer()
     if found.findings is not None:
-        wrong, n = [f for f in found.findings if f.remedy], len(found.findings)
+        shown = [f for f in found.findings if f.remedy or f.what not in SAID_BELOW]
+        wrong, n = [f for f in shown if f.remedy], len(shown)
         needs = f"{words.capital(words.counted(len(wrong)))} of {n} {'needs' if len(wrong) == 1 else 'need'} attention."
         figure.caption(needs if wrong else f"All {n} checks are fine.")
-        shown = [f for f in found.findings if f.remedy or f.what not in SAID_BELOW]
         rows = [[f.what, "needs attention" if f.remedy else "fine", f"{f.found}. {f.remedy}" if f.remedy else f.found] for f in shown]
         st.html(markup.table(["What", "State", "Found"], rows, "What doctor found"))
     if found.going:

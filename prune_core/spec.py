@@ -18,6 +18,8 @@ TABLES: Mapping[str, Mapping[str, Entry]] = {
 }  # fmt: skip
 DEFAULTS = {"model": "lenet_300_100", "dataset": "digits", "criterion": "snip", "protocol": "prune_at_init"}
 TRAINING = ("optimizer", "lr", "momentum", "weight_decay", "batch_size", "lr_milestones", "augment")
+BY_SCORE = {"smallest": "lowest scores first", "largest": "highest scores first", "random": "by lot"}
+BY_SIZE = {"smallest": "smallest first", "largest": "largest first", "random": "by lot"}
 METHODS = {"from_scratch": "{}, from scratch", "mask_control": "{}, {} mask", "train_longer": "{}, trained on"}
 LONGEST_JSON = 1_000_000
 
@@ -336,9 +338,16 @@ class RunSpec(BaseModel):
         if self.protocol == "mask_control":
             how = how.format("{}", getattr(self.protocol_options, "mask", ""))
         amount = percent(self.sparsity) + (" of channels" if self.resolved_granularity == "channel" else "")
+        unusual = f", {self.who_goes}" if getattr(self.protocol_options, "target", "smallest") != "smallest" else ""
         if self.protocol == "iterative":
-            return f"{entry.title}, in steps to {amount}"
-        return how.format(f"{entry.title} {amount}")
+            return f"{entry.title}, in steps to {amount}{unusual}"
+        return how.format(f"{entry.title} {amount}{unusual}")
+
+    @property
+    def who_goes(self) -> str:
+        """Which units a pruning removes, in words: "smallest first", "by lot"; empty where nothing says so."""
+        by = BY_SIZE if self.criterion in ("magnitude", "l2_norm") else BY_SCORE
+        return by.get(getattr(self.protocol_options, "target", ""), "")
 
 
 def nested(data: Mapping[str, Any]) -> dict[str, Any]:

@@ -37,7 +37,7 @@ def headline(run: Run, history: History, ahead: int, speeds: Speeds, zone: str |
     share = min(1.0, progress.done / progress.total) if progress and progress.total else 0.0
     reached = words.epoch(history.epochs[-1].epoch) if history.epochs else "0"
     if run.state == "queued":
-        wait = "waiting for a free slot" if not ahead else f"{words.counted(ahead)} {'run' if ahead == 1 else 'runs'} ahead"
+        wait = "starts as soon as a slot is free" if not ahead else f"{words.counted(ahead)} {'run' if ahead == 1 else 'runs'} ahead"
         return Headline(share, f"Queued · {wait}")
     if run.state == "running":
         if run.cancel_requested:

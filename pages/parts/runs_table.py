@@ -19,7 +19,7 @@ COLUMNS: dict[str, Any] = {
     "Removed": st.column_config.NumberColumn(format="%.4g %%", width="small", help="Sparsity: the share that the run was asked to remove."),
     "Weights kept": st.column_config.NumberColumn(format="localized", width="small", help="Prunable weights that are left."),
     "Time": st.column_config.TextColumn(width="small", alignment="right"),
-    "Started": st.column_config.TextColumn(width="small", alignment="right"),
+    "Started": st.column_config.TextColumn(width=150, alignment="right"),
 }
 
 

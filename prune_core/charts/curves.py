@@ -32,6 +32,7 @@ class Series(NamedTuple):
     accuracy: tuple[float, ...]
     moments: tuple[str, ...] = ()
     dash: str = ""
+    dataset: str = ""
 
 
 class Curves(NamedTuple):
@@ -45,6 +46,8 @@ class Curves(NamedTuple):
             return "None of these runs has measured anything yet."
         if len(self.series) == 1:
             return f"{self.series[0].label} stands at {words.accuracy(self.series[0].accuracy[-1])} of the validation images."
+        if len({s.dataset for s in self.series}) > 1:
+            return f"{words.capital(words.counted(len(self.series)))} runs on different data: their accuracies are not to be compared with each other."
         best, worst = max(self.series, key=lambda s: s.accuracy[-1]), min(self.series, key=lambda s: s.accuracy[-1])
         if words.accuracy(best.accuracy[-1]) == words.accuracy(worst.accuracy[-1]):
             return f"All {words.counted(len(self.series))} stand at {words.accuracy(best.accuracy[-1])} of the validation images."
@@ -78,7 +81,7 @@ def one(title: str, label: str, history: History) -> Series:
         points += [(cut.epoch, 1, cut.before, "before pruning"), (cut.epoch, 2, cut.after, "after pruning")]
     points.sort(key=lambda point: point[:2])
     x, _, y, what = zip(*points, strict=True) if points else ((), (), (), ())
-    return Series(title, label, entry.family if entry else None, x, y, what)
+    return Series(title, label, entry.family if entry else None, x, y, what, dataset=history.spec.dataset if history.spec else "")
 
 
 def dashes(families: Sequence[str | None], theme: Theme) -> list[str]:

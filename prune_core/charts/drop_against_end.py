@@ -100,7 +100,11 @@ class DropAgainstEnd(NamedTuple):
         n, r = words.counted(len(self.counted)), self.correlation
         if r is None:
             return ""
-        if r.pearson.low <= 0 <= r.pearson.high or r.pearson.p >= CHANCE:
+        shown = [c for c in (r.pearson, r.kendall) if not c.low <= 0 <= c.high and c.p < CHANCE]
+        if len(shown) == 1:
+            which = "Pearson's r" if shown[0] is r.pearson else "Kendall's \N{GREEK SMALL LETTER TAU}"
+            return f"Over {n} configurations, only {which} shows a relation of drops and final accuracy beyond chance: no verdict."
+        if not shown:
             return f"Over {n} configurations, drops and final accuracy show no relation beyond chance."
         return f"Over {n} configurations, deeper drops went with {'lower' if r.pearson.value < 0 else 'higher'} final accuracy."
 

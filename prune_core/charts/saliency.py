@@ -251,7 +251,7 @@ class Batches(NamedTuple):
             (
                 b.counts,
                 f"Scored on {b.images:,} images: correlation {words.correlation(b.correlation)} with the mean training image",
-                f"{b.images:,} {'image' if b.images == 1 else 'images'} · r {words.correlation(b.correlation)}",
+                f"{b.images:,}\N{NO-BREAK SPACE}{'image' if b.images == 1 else 'images'} · r\N{NO-BREAK SPACE}{words.correlation(b.correlation)}",
             )
             for b in self.batches
         ]

@@ -11,10 +11,12 @@ from . import words
 from .accuracy import FLOORS, Accuracy
 from .curves import apart
 from .scratch import PRUNED, look
-from .theme import Theme, figure, nothing
+from .theme import Theme, faded, figure, nothing
 from .variants import quoted
 
 X, Y = "Epoch", "Validation accuracy"
+EARLY = 0.9  # of the longest run
+SHORT = {PRUNED: "Pruned", "scratch_e": "Scratch-E", "equal_pipeline": "Scratch", "dense": "Dense", "dense_longer": "Longer"}
 DASHES = {
     "scratch_e": "dot",
     "equal_pipeline": "solid",
@@ -87,7 +89,7 @@ def draw(numbers: ScratchCurves, theme: Theme, height: int = 320) -> go.Figure:
     ticks = curve.y_ticks(floor)
     fig = figure(
         theme, height, margin={"l": 62, "r": 32 + 8 * max(len(line.title) for line in lines), "t": 14, "b": 46, "pad": 4},
-        meta={"narrow": {"margin": {"r": 62}}},
+        meta={"narrow": {"margin": {"r": 78}}},
         xaxis={"title": {"text": X}, "range": [0, until], "showgrid": False, **curve.epoch_ticks(until)},
         yaxis={
             "title": {"text": Y}, "range": [floor, 1 + 0.04 * (1 - floor)], "tickvals": ticks, "ticktext": [f"{round(100 * t)} %" for t in ticks],
@@ -100,10 +102,22 @@ def draw(numbers: ScratchCurves, theme: Theme, height: int = 320) -> go.Figure:
                 ink["line"] = ink["line"] | {"dash": DASHES.get(line.name, "solid")}
                 ink["hovertemplate"] = f"{line.title}<br>{ink['hovertemplate']}"
             fig.add_trace(ink)
-    ends = [max(floor, line.curve.now[1] if line.curve.now else floor) for line in lines]
-    for line, place, end in zip(lines, apart(ends, 19 / (height - 60) * 1.04 * (1 - floor)), ends, strict=True):
+    label(fig, lines, theme, until, floor, 19 / (height - 60) * 1.04 * (1 - floor))
+    return fig
+
+
+def label(fig: go.Figure, lines: Sequence[Line], theme: Theme, until: float, floor: float, room: float) -> None:
+    """Titles at the right edge, moved apart; a line that ends early has its title under its own end."""
+    late = [line for line in lines if line.curve.until >= EARLY * until]
+    ends = {line.name: max(floor, line.curve.now[1] if line.curve.now else floor) for line in lines}
+    for line, place in zip(late, apart([ends[line.name] for line in late], room), strict=True):
         fig.add_annotation(
             x=1, xref="paper", y=place, text=line.title, showarrow=False, xanchor="left", xshift=14, align="left",
-            name=f"narrow:{words.accuracy(end)}", font={"size": 14, "color": look(line.name, theme)[1], "weight": 700},
+            name=f"narrow:{SHORT.get(line.name, line.title)}", font={"size": 14, "color": look(line.name, theme)[1], "weight": 700},
         )  # fmt: skip
-    return fig
+    early = [line for line in lines if line not in late]
+    for line, place in zip(early, apart([ends[line.name] for line in early], room), strict=True):
+        fig.add_annotation(
+            x=line.curve.until, y=place - room, text=SHORT.get(line.name, line.title), showarrow=False, xanchor="right", align="right",
+            bgcolor=faded(theme.paper, 0.75), borderpad=0, font={"size": 12, "color": look(line.name, theme)[1], "weight": 700},
+        )  # fmt: skip

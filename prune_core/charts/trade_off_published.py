@@ -34,10 +34,11 @@ def ring(numbers: TradeOff, entries: list[Published], theme: Theme, frame: Frame
 
 
 def names(numbers: TradeOff, theme: Theme, frame: Frame) -> list[Ink]:
-    """The method under its ring, where no other ring is in the way; the others say theirs on hover."""
+    """The method under its ring, where it is of a criterion that is drawn and no other ring is in the way; the others say theirs on hover."""
+    drawn = {s.family for s in numbers.series}
     taken: list[tuple[float, float]] = []
     found: list[Ink] = []
-    for e in sorted((e for e in numbers.published if e.sparsity is not None), key=lambda e: e.family != "snip"):
+    for e in sorted((e for e in numbers.published if e.sparsity is not None and e.family in drawn), key=lambda e: e.family != "snip"):
         x, y = math.log10(numbers.weights * (1 - (e.sparsity or 0.0))), frame.label(printed(numbers, e))
         at = (x / abs(frame.x[0] - frame.x[1]), y / abs(frame.y[1] - frame.y[0]))
         if any(abs(at[0] - other[0]) < NEAR_X and abs(at[1] - other[1]) < 2 * NEAR_Y for other in taken):

@@ -7,8 +7,6 @@ from ..spec_words import ABSENT, Differing, differing
 from . import words
 from .curves import plain
 
-TARGETS = {"smallest": "lowest scores first", "largest": "highest scores first", "random": "by lot"}
-BY_SIZE = {"smallest": "smallest first", "largest": "largest first", "random": "by lot"}
 TARGET, ROUNDS = "protocol_options.target", "protocol_options.rounds"
 FIRST = ("criterion", TARGET, ROUNDS)
 LATE = ("seed",)
@@ -27,18 +25,13 @@ def labels(specs: Sequence[RunSpec]) -> list[str]:
 
 def manner(spec: RunSpec) -> str:
     """Who goes and how often, which a run's title leaves out: "largest first, five times"; empty for a run that says neither."""
-    return ", ".join(filter(None, (target(spec), rounds(spec))))
+    return ", ".join(filter(None, (spec.who_goes, rounds(spec))))
 
 
 def is_usual(spec: RunSpec) -> bool:
     """Whether the manner is what anybody would expect: the lowest scores go, and as often as the protocol has it when nothing is said."""
     usual = spec.protocol_entry.options().model_dump()
     return all(getattr(spec.protocol_options, name) == usual[name] for name in ("target", "rounds") if name in usual)
-
-
-def target(spec: RunSpec) -> str:
-    by = BY_SIZE if spec.criterion in ("magnitude", "l2_norm") else TARGETS
-    return by.get(getattr(spec.protocol_options, "target", ""), "")
 
 
 def rounds(spec: RunSpec) -> str:
@@ -48,7 +41,7 @@ def rounds(spec: RunSpec) -> str:
 
 def phrase(setting: Differing, spec: RunSpec, i: int) -> str:
     if setting.field == TARGET:
-        return target(spec)
+        return spec.who_goes
     if setting.field == ROUNDS:
         return rounds(spec)
     value = setting.values[i]

@@ -34,7 +34,7 @@ def test_a_running_run_says_how_far_it_is_and_can_be_cancelled(page, states, sto
 
 
 def test_a_queued_run_says_that_it_waits(page, states, store):
-    assert "waiting for a free slot" in words(page("run.py", run=states["queued"].id))
+    assert "starts as soon as a slot is free" in words(page("run.py", run=states["queued"].id))
     later = store.submit(SPEC.model_copy(update={"seed": 10}))
     assert "one run ahead" in words(page("run.py", run=later.id))
 
