@@ -94,12 +94,8 @@ def going_on() -> None:
         elif shown := finished_example():
             reached = shown.summary.test_accuracy if shown.summary else None
             right = f": {words.accuracy(reached)} right" if reached is not None else ""
-            st.page_link(
-                "run.py",
-                label=f"Example: {plain(shown.spec.method)} on {shown.spec.dataset_entry.title}{right}",
-                icon=":material/show_chart:",
-                query_params={"run": shown.id},
-            )
+            what = f"{plain(shown.spec.method)} on {shown.spec.dataset_entry.title}"
+            st.page_link("run.py", label=f"Example: {what}{right}", icon=":material/show_chart:", query_params={"run": shown.id})
 
 
 def finished_example() -> Run | None:
