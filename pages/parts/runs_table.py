@@ -15,11 +15,11 @@ SELECTED = "runs-selected"
 COLUMNS: dict[str, Any] = {
     "Run": st.column_config.TextColumn(width="large"),
     "State": st.column_config.TextColumn(width="small"),
-    "Test accuracy": st.column_config.NumberColumn(format="%.1f %%", width="small", help="On the test images, once, at the end."),
+    "Test accuracy": st.column_config.NumberColumn(format="%.1f %%", width=104, help="On the test images, once, at the end."),
     "Removed": st.column_config.NumberColumn(format="%.4g %%", width="small", help="Sparsity: the share that the run was asked to remove."),
-    "Weights kept": st.column_config.NumberColumn(format="localized", width="small", help="Prunable weights that are left."),
-    "Time": st.column_config.TextColumn(width="small", alignment="right"),
-    "Started": st.column_config.TextColumn(width=150, alignment="right"),
+    "Weights kept": st.column_config.NumberColumn(format="localized", width=104, help="Prunable weights that are left."),
+    "Time": st.column_config.TextColumn(width=64, alignment="right"),
+    "Started": st.column_config.TextColumn(width=136, alignment="right"),
 }
 
 

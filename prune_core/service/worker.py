@@ -5,9 +5,10 @@ import logging
 import os
 import signal
 import sys
+from _thread import start_new_thread
 from functools import partial
 from pathlib import Path
-from threading import Event, Thread
+from threading import Event
 from typing import NamedTuple
 
 from ..events import Cancelled, Progress
@@ -20,6 +21,7 @@ PATIENCE = 60.0
 CHECKPOINT_SECONDS = 30.0
 PROGRESS_SECONDS = 0.25
 BEATS = 4
+THREAD_SECONDS = 20.0
 NO_MEMORY = "There was not enough memory. Try a smaller batch size, or fewer runs at the same time."
 # Errors of torch on a CPU, of the loader of libraries and of Python that have no class of their own.
 ALLOCATION = ("can't allocate memory", "failed to map segment", "can't start new thread")
@@ -60,7 +62,6 @@ def work(job: Job) -> None:
     try:
         attempt.begin(*processes.me())
         pulse = Pulse(attempt, stopping)
-        pulse.start()
         try:
             carry_out(store, attempt, job, stopping, pulse)
         finally:
@@ -82,6 +83,7 @@ def carry_out(store: Store, attempt: Attempt, job: Job, stopping: Event, pulse: 
 
     spec = store.run(job.run_id).spec
     try:
+        pulse.start()
         events = execute(
             spec,
             files=attempt.files,
@@ -113,22 +115,36 @@ def is_out_of_memory(error: BaseException) -> bool:
     return told or any(words in str(error) for words in ALLOCATION)
 
 
-class Pulse(Thread):
+class Pulse:
     """Writes how far the run is, a few times a second, and that its worker lives; the training loop never waits for either."""
 
     def __init__(self, attempt: Attempt, stopping: Event) -> None:
-        super().__init__(daemon=True)
-        self.attempt, self.stopping, self.ended = attempt, stopping, Event()
+        self.attempt, self.stopping = attempt, stopping
+        self.begun, self.ended, self.over = Event(), Event(), Event()
         self.latest: Progress | None = None
 
     def report(self, progress: Progress) -> None:
         self.latest = progress
 
+    def start(self) -> None:
+        """Begin, in a thread of its own. Raises MemoryError where there is no room for one: threading.Thread would wait for it for ever."""
+        start_new_thread(self.run, ())
+        if not self.begun.wait(THREAD_SECONDS):
+            raise MemoryError("no thread could be started")
+
     def end(self) -> None:
         self.ended.set()
-        self.join(timeout=PATIENCE)
+        if self.begun.is_set():
+            self.over.wait(PATIENCE)
 
     def run(self) -> None:
+        self.begun.set()
+        try:
+            self.write()
+        finally:
+            self.over.set()
+
+    def write(self) -> None:
         written, beats = None, 0
         while not self.ended.wait(PROGRESS_SECONDS):
             beats += 1
