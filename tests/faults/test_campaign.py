@@ -24,7 +24,7 @@ def injected(request, tmp_path_factory) -> Callable[[str], list[Injection]]:
     print("moments by seed", seed)
     only = [option for name in dict.fromkeys(asked) for option in ("--only", name)]
     files = ["--record", str(place / "campaign.jsonl"), "--report", str(place / "campaign.md")]
-    command = [sys.executable, "-m", "tests.faults.campaign", "--fast", "--seed", str(seed), *files, *only]
+    command = [sys.executable, "-m", "tests.faults.campaign", "--fast", "--at-once", "6", "--seed", str(seed), *files, *only]
     env = {**os.environ, "TMPDIR": str(place)}
     done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
