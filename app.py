@@ -9,7 +9,7 @@ import inspect
 import logging
 import pkgutil
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import cache
 from pathlib import Path
 
@@ -17,7 +17,7 @@ import streamlit as st
 from starlette.middleware import Middleware
 
 from pages import parts
-from pages.parts import sign_in
+from pages.parts import gathered, sign_in
 from pages.parts.gate import Gate, refusal_to_start
 from pages.parts.routes import routes
 from prune_core import charts
@@ -48,12 +48,15 @@ def keep_supervised() -> None:
 
 
 def warm() -> None:
-    """Import what pages need, and draw a figure, before the first page is asked for: its visitor would wait a second or two for it."""
+    """Import what pages need, draw a figure, and read the runs of the network that has most, before the first page is asked for."""
     drawn_by = [f"{folder.__name__}.{module.name}" for folder in (charts, parts) for module in pkgutil.iter_modules(folder.__path__)]
     for name in (*FIRST_NEEDED, *drawn_by):
         importlib.import_module(name)
     for theme in (LIGHT, DARK):
         nothing(theme, 300, "Nothing yet.", "x", "y").to_json()
+    with suppress(StoreError):
+        for subject in list(gathered.subjects().values())[:1]:
+            gathered.groups(subject.model, subject.dataset)
     inspect.stack()  # Streamlit does so at its first element, a third of a second in which inspect gets to know every module
 
 
