@@ -20,3 +20,13 @@ FRANKLE_2021 = Paper(
     authors="Frankle, Dziugaite, Roy & Carbin", title="Pruning neural networks at initialization: why are we missing the mark?", year=2021,
     venue="ICLR",
 )  # fmt: skip
+LECUN_1990 = Paper(authors="LeCun, Denker & Solla", title="Optimal brain damage", year=1990, venue="NIPS")
+THEIS_2018 = Paper(
+    authors="Theis, Korshunova, Tejani & Huszár", title="Faster gaze prediction with dense networks and Fisher pruning", year=2018
+)
+MOLCHANOV_2019 = Paper(
+    authors="Molchanov, Mallya, Tyree, Frosio & Kautz", title="Importance estimation for neural network pruning", year=2019, venue="CVPR"
+)
+LEE_2021 = Paper(
+    authors="Lee, Park, Mo, Ahn & Shin", title="Layer-adaptive sparsity for the magnitude-based pruning", year=2021, venue="ICLR"
+)

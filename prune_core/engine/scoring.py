@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from ..catalogue import criteria, function_of
-from ..catalogue.criteria import RandomOptions, ScopeOptions, ScoringOptions
+from ..catalogue.criteria import ScopeOptions, ScoringOptions
 from ..criteria.types import Batch, Scores, Scoring
 from ..events import Histogram
 from ..steps import Score
@@ -27,8 +27,7 @@ def score(step: Score, network: Network, data: Data, seed: int) -> Scores:
     options = entry.options.model_validate(step.options)
     assert isinstance(options, ScopeOptions)
     weights, units = ranked(step, network, options)
-    stays = isinstance(options, RandomOptions) and options.stay
-    chance = generator(seed_of(seed, "random", None if stays else step.round))
+    chance = generator(seed_of(seed, "random", None if options.draws_once else step.round))
     with untouched(network.module):
         batches = prepared(network.module, data, options, seed, step.round) if isinstance(options, ScoringOptions) else []
         scores: Scores = function_of(entry)(Scoring(network.module, weights, units, batches, options, chance))
