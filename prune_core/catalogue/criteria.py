@@ -74,7 +74,7 @@ class MagnitudeOptions(ScopeOptions):
     )
 
 
-class L2NormOptions(ScopeOptions):
+class FilterNormOptions(ScopeOptions):
     normalize: Literal["none", "mean", "size"] = Field(
         "none", description="Divide by the layer's mean norm or by the filter's size, to compare layers of different width."
     )
@@ -113,10 +113,21 @@ SNIP = Criterion(
 )  # fmt: skip
 L2_NORM = Criterion(
     name="l2_norm", title="Filter norm (L2)", summary="Keeps the channels whose filters have the largest norm.",
-    function="prune_core.criteria.l2_norm:score", options=L2NormOptions, formula=r"s_k = \sqrt{\textstyle\sum_{i} W_{k,i}^2}",
+    function="prune_core.criteria.l2_norm:score", options=FilterNormOptions, formula=r"s_k = \sqrt{\textstyle\sum_{i} W_{k,i}^2}",
     papers=(papers.LI_2017,), needs=frozenset({"trained"}), granularities=frozenset({"channel"}), default_allocation="per_layer",
     deviations=("Biases are not included. Norms of layers with different fan-in are ranked within each layer by default.",),
     oracle="A loop over filters, in Python floats.", family="magnitude",
 )  # fmt: skip
+L1_NORM = Criterion(
+    name="l1_norm", title="Filter norm (L1)", summary="Keeps the channels whose filters have the largest sum of absolute weights.",
+    function="prune_core.criteria.l1_norm:score", options=FilterNormOptions, formula=r"s_k = \textstyle\sum_{i} |W_{k,i}|",
+    papers=(papers.LI_2017,), needs=frozenset({"trained"}), granularities=frozenset({"channel"}), default_allocation="per_layer",
+    deviations=(
+        "The code of pytorch-prunes sums signed weights under this name and ranks over all layers; here absolute values, within each layer.",
+        "Only the filters that make a channel count, not those of the next layer that read it, and no biases.",
+        "Li et al. choose a share for each layer by how sensitive it is; by default all layers lose the same share here.",
+    ),
+    oracle="A loop over filters, in Python floats.", family="magnitude",
+)  # fmt: skip
 
-CRITERIA = (SNIP, MAGNITUDE, RANDOM, L2_NORM)
+CRITERIA = (SNIP, MAGNITUDE, RANDOM, L2_NORM, L1_NORM)

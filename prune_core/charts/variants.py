@@ -37,7 +37,8 @@ def is_usual(spec: RunSpec) -> bool:
 
 
 def target(spec: RunSpec) -> str:
-    by = BY_SIZE if spec.criterion in ("magnitude", "l2_norm") else TARGETS
+    entry = spec.criterion_entry
+    by = BY_SIZE if entry and entry.family == "magnitude" else TARGETS
     return by.get(getattr(spec.protocol_options, "target", ""), "")
 
 
