@@ -28,8 +28,8 @@ class ScopeOptions(Options):
         return value
 
 
-class ScoringOptions(ScopeOptions):
-    """What every criterion that looks at data has in common."""
+class DataOptions(ScopeOptions):
+    """What every criterion that looks at images has in common."""
 
     n_examples: int | Literal["all"] = Field(100, description="Training images that the scores are computed from.")
     scoring_batch: int = Field(
@@ -38,14 +38,10 @@ class ScoringOptions(ScopeOptions):
     classes: tuple[int, ...] = Field((), max_length=1000, description="Only images of these classes; empty: of all.")
     balanced: bool = Field(False, description="Equally many images of each class.")
     source: Literal["train", "validation"] = Field("train", description="The part of the data that the images are drawn from.")
-    labels: Literal["true", "shuffled"] = Field("true", description="'shuffled' is the control: right images, labels dealt out at random.")
     bn_mode: Literal["eval", "train"] = Field(
         "eval", description="Batch norm by running statistics (eval) or by those of the batch (train)."
     )
     calibrate_bn: int = Field(0, ge=0, le=10_000, description="Batches in training mode that set the batch norm statistics before scoring.")
-    reduce: Literal["total", "batch", "sample"] = Field(
-        "total", description="Where the absolute value is taken: of the mean over all images, of each batch, or of each image."
-    )
     accumulate: Literal["mean", "ema"] = Field("mean", description="How batches are combined: their mean, or a moving average (0.9).")
 
     @field_validator("classes")
@@ -61,6 +57,20 @@ class ScoringOptions(ScopeOptions):
         if isinstance(value, int) and value < 1:
             raise refuse(f"must be at least 1, got {value}.")
         return value
+
+
+class LabelOptions(DataOptions):
+    """What every criterion that knows the classes of the images has in common."""
+
+    labels: Literal["true", "shuffled"] = Field("true", description="'shuffled' is the control: right images, labels dealt out at random.")
+
+
+class ScoringOptions(LabelOptions):
+    """What every criterion that takes the size of a mean over images has in common."""
+
+    reduce: Literal["total", "batch", "sample"] = Field(
+        "total", description="Where the absolute value is taken: of the mean over all images, of each batch, or of each image."
+    )
 
 
 class RandomOptions(ScopeOptions):
@@ -123,7 +133,7 @@ L1_NORM = Criterion(
     function="prune_core.criteria.l1_norm:score", options=FilterNormOptions, formula=r"s_k = \textstyle\sum_{i} |W_{k,i}|",
     papers=(papers.LI_2017,), needs=frozenset({"trained"}), granularities=frozenset({"channel"}), default_allocation="per_layer",
     deviations=(
-        "The code of pytorch-prunes sums signed weights under this name and ranks over all layers; here absolute values, within each layer.",
+        "The code of pytorch-prunes sums signed weights under this name and ranks over all layers; here absolute values, in each layer.",
         "Only the filters that make a channel count, not those of the next layer that read it, and no biases.",
         "Li et al. choose a share for each layer by how sensitive it is; by default all layers lose the same share here.",
     ),

@@ -1,10 +1,12 @@
 """What a criterion is given and what it returns."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from torch import Generator, Tensor, nn
+
+from ..catalogue.entry import ChannelGroup
 
 Scores = dict[str, Tensor]
 Batch = tuple[Tensor, Tensor]
@@ -19,6 +21,7 @@ class Scoring(Generic[O]):
     units: name -> shape of the scores wanted: the weight's own shape, or (channels,).
     batches: pairs of standardised images (B, C, H, W) and labels (B,); B may vary. Empty where the entry needs no data.
     generator: on the CPU, of this run, criterion and round alone.
+    groups: name -> channel group, in the order of the network; empty where single weights are ranked.
     """
 
     model: nn.Module
@@ -27,3 +30,4 @@ class Scoring(Generic[O]):
     batches: Sequence[Batch]
     options: O
     generator: Generator
+    groups: Mapping[str, ChannelGroup] = field(default_factory=dict)
