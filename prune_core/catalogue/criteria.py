@@ -90,6 +90,13 @@ class FilterNormOptions(ScopeOptions):
     )
 
 
+class ExpectedBnOptions(ScopeOptions):
+    signed: bool = Field(
+        False,
+        description="Keep the sign of batch norm's scale, as a variant of the published code does: a negative one makes a negative score.",
+    )
+
+
 class SnipOptions(ScoringOptions):
     reinit_after: Literal["no", "he", "glorot", "lecun"] = Field(
         "no", description="Train the kept weights from a new draw, as SNIP's published code does."
@@ -139,5 +146,32 @@ L1_NORM = Criterion(
     ),
     oracle="A loop over filters, in Python floats.", family="magnitude",
 )  # fmt: skip
+BN_SCALE = Criterion(
+    name="bn_scale", title="Batch norm scale", summary="Keeps the channels that batch norm scales up most; before training all are alike.",
+    function="prune_core.criteria.bn_scale:score", options=ScopeOptions, formula=r"s_k = |\gamma_k|", papers=(papers.LIU_2017,),
+    needs=frozenset({"trained"}), granularities=frozenset({"channel"}),
+    deviations=(
+        "The paper trains with a penalty on the size of the scales, so that unneeded ones shrink. No protocol here does, "
+        "and without it the scale says less about what a channel is worth.",
+        "The paper's code keeps what lies above a threshold: one channel fewer than asked, and fewer still where scales tie. "
+        "Here the count is exact.",
+        "In the paper's code a layer can lose all its channels; here one stays in every layer unless the protocol is told otherwise.",
+    ),
+    oracle="A loop that sorts the scales of all layers as Python floats.", family="gates",
+)  # fmt: skip
+EXPECTED_BN = Criterion(
+    name="expected_bn", title="Expected activation", family="taylor",
+    summary="Keeps the channels whose mean after the ReLU would be largest if batch norm saw a normal distribution; looks at no data.",
+    function="prune_core.criteria.expected_bn:score", options=ExpectedBnOptions, papers=(papers.BARTOLDSON_2020,),
+    formula=r"s_k = E[\max(0, \gamma_k z + \beta_k)] = |\gamma_k| \, \varphi(r_k) + \beta_k \, \Phi(r_k), "
+    r"\quad r_k = \beta_k / |\gamma_k|, \quad z \sim N(0, 1)",
+    needs=frozenset({"trained"}), granularities=frozenset({"channel"}), default_allocation="per_layer",
+    deviations=(
+        "The paper's code divides by the share of positive activations, multiplies by it again and repairs what was 0 / 0. "
+        "Here the same mean in one expression and in double precision, exact far out in the tails.",
+        "The paper chooses a share for each layer; by default all layers lose the same share here.",
+    ),
+    oracle="Numerical integration (scipy.integrate.quad) and four million random draws.",
+)  # fmt: skip
 
-CRITERIA = (SNIP, MAGNITUDE, RANDOM, L2_NORM, L1_NORM)
+CRITERIA = (SNIP, MAGNITUDE, RANDOM, L2_NORM, L1_NORM, BN_SCALE, EXPECTED_BN)

@@ -20,3 +20,11 @@ FRANKLE_2021 = Paper(
     authors="Frankle, Dziugaite, Roy & Carbin", title="Pruning neural networks at initialization: why are we missing the mark?", year=2021,
     venue="ICLR",
 )  # fmt: skip
+LIU_2017 = Paper(
+    authors="Liu, Li, Shen, Huang, Yan & Zhang", title="Learning efficient convolutional networks through network slimming", year=2017,
+    venue="ICCV",
+)  # fmt: skip
+BARTOLDSON_2020 = Paper(
+    authors="Bartoldson, Morcos, Barbu & Erlebacher", title="The generalization-stability tradeoff in neural network pruning", year=2020,
+    venue="NeurIPS",
+)  # fmt: skip

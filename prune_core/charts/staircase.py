@@ -15,7 +15,10 @@ from .accuracy import epoch_ticks, spaced
 from .theme import SCISSORS, Theme, faded, figure
 
 WHICH = {"smallest": "lowest-scored", "largest": "highest-scored", "random": "randomly chosen"}
-KNOWN = {"snip": "least sensitive", "magnitude": "smallest", "l2_norm": "weakest", "l1_norm": "weakest"}
+KNOWN = {
+    "snip": "least sensitive", "magnitude": "smallest", "l2_norm": "weakest", "l1_norm": "weakest", "bn_scale": "smallest-scaled",
+    "expected_bn": "least active",
+}  # fmt: skip
 
 
 class Line(NamedTuple):
