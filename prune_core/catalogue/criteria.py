@@ -97,6 +97,14 @@ class ExpectedBnOptions(ScopeOptions):
     )
 
 
+class MeanActivationOptions(DataOptions):
+    statistic: Literal["mean", "abs_mean", "std", "l2"] = Field(
+        "mean",
+        description="Of a channel's numbers over images and positions: mean, mean size, standard deviation, or root mean square (l2).",
+    )
+    position: Literal["post", "pre"] = Field("post", description="Take the numbers after the ReLU or before it.")
+
+
 class SnipOptions(ScoringOptions):
     reinit_after: Literal["no", "he", "glorot", "lecun"] = Field(
         "no", description="Train the kept weights from a new draw, as SNIP's published code does."
@@ -173,5 +181,16 @@ EXPECTED_BN = Criterion(
     ),
     oracle="Numerical integration (scipy.integrate.quad) and four million random draws.",
 )  # fmt: skip
+MEAN_ACTIVATION = Criterion(
+    name="mean_activation", title="Mean activation", summary="Keeps the channels that are most active over a number of images.",
+    function="prune_core.criteria.mean_activation:score", options=MeanActivationOptions, family="taylor",
+    formula=r"s_k = \frac{1}{N H W} \sum_{n,h,w} a_{n,k,h,w}, \quad a = \max(0, \mathrm{BN}(\cdot))", papers=(papers.BARTOLDSON_2020,),
+    needs=frozenset({"data", "trained"}), granularities=frozenset({"channel"}), default_allocation="per_layer",
+    deviations=(
+        "The paper's code sums sizes of activations before the ReLU, at every tenth training batch, in a moving average that starts at 0. "
+        "Here the mean after the ReLU, over images drawn for the scoring; a moving average starts at the first batch.",
+    ),
+    oracle="A loop that sums and counts single numbers; integrals of the normal distribution where batch norm's input is one.",
+)  # fmt: skip
 
-CRITERIA = (SNIP, MAGNITUDE, RANDOM, L2_NORM, L1_NORM, BN_SCALE, EXPECTED_BN)
+CRITERIA = (SNIP, MAGNITUDE, RANDOM, L2_NORM, L1_NORM, BN_SCALE, EXPECTED_BN, MEAN_ACTIVATION)
