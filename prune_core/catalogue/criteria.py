@@ -105,6 +105,13 @@ class MeanActivationOptions(DataOptions):
     position: Literal["post", "pre"] = Field("post", description="Take the numbers after the ReLU or before it.")
 
 
+class SkeletonizationOptions(LabelOptions):
+    error: Literal["linear", "loss"] = Field(
+        "linear", description="What must not rise: the sum of |target - probability| over the classes, or the training loss."
+    )
+    absolute: bool = Field(False, description="Keep what changes the error much either way; else what would lower it by going goes first.")
+
+
 class SnipOptions(ScoringOptions):
     reinit_after: Literal["no", "he", "glorot", "lecun"] = Field(
         "no", description="Train the kept weights from a new draw, as SNIP's published code does."
@@ -192,5 +199,18 @@ MEAN_ACTIVATION = Criterion(
     ),
     oracle="A loop that sums and counts single numbers; integrals of the normal distribution where batch norm's input is one.",
 )  # fmt: skip
+SKELETONIZATION = Criterion(
+    name="skeletonization", title="Skeletonization", family="taylor",
+    summary="Keeps the channels without which the error would rise most, by the slope of a gate on each.",
+    function="prune_core.criteria.skeletonization:score", options=SkeletonizationOptions, papers=(papers.MOZER_1989,),
+    formula=r"s_k = -\frac{\partial E}{\partial \alpha_k} \Big|_{\alpha_k = 1}, \quad E = \frac{1}{N} \sum_{n,o} |t_{n,o} - p_{n,o}|",
+    needs=frozenset({"data", "labels", "gradients", "trained"}), granularities=frozenset({"channel"}),
+    deviations=(
+        "The paper removes one unit at a time and trains in between; here a protocol says how many go at once and when.",
+        "The paper ranks the inputs of a network too; here only channels of hidden layers.",
+        "Here outputs are probabilities (softmax) and targets 0 and 1.",
+    ),
+    oracle="Central differences of a gate on every channel, with the error summed in a loop; a loop over single images for the loss.",
+)  # fmt: skip
 
-CRITERIA = (SNIP, MAGNITUDE, RANDOM, L2_NORM, L1_NORM, BN_SCALE, EXPECTED_BN, MEAN_ACTIVATION)
+CRITERIA = (SNIP, MAGNITUDE, RANDOM, L2_NORM, L1_NORM, BN_SCALE, EXPECTED_BN, MEAN_ACTIVATION, SKELETONIZATION)

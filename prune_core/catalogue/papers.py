@@ -28,3 +28,7 @@ BARTOLDSON_2020 = Paper(
     authors="Bartoldson, Morcos, Barbu & Erlebacher", title="The generalization-stability tradeoff in neural network pruning", year=2020,
     venue="NeurIPS",
 )  # fmt: skip
+MOZER_1989 = Paper(
+    authors="Mozer & Smolensky", title="Skeletonization: a technique for trimming the fat from a network via relevance assessment",
+    year=1989, venue="NIPS",
+)  # fmt: skip

@@ -17,7 +17,7 @@ from .theme import SCISSORS, Theme, faded, figure
 WHICH = {"smallest": "lowest-scored", "largest": "highest-scored", "random": "randomly chosen"}
 KNOWN = {
     "snip": "least sensitive", "magnitude": "smallest", "l2_norm": "weakest", "l1_norm": "weakest", "bn_scale": "smallest-scaled",
-    "expected_bn": "least active", "mean_activation": "least active",
+    "expected_bn": "least active", "mean_activation": "least active", "skeletonization": "least relevant",
 }  # fmt: skip
 
 
