@@ -26,10 +26,12 @@ def score(scoring: Scoring[ExpectedBnOptions]) -> Scores:
 def rectified_mean(gamma: Tensor, beta: Tensor) -> Tensor:
     """E[max(0, gamma z + beta)] where gamma >= 0, and minus E[max(0, -(gamma z + beta))] where it is negative. Any shape, float64.
 
-    The two terms nearly cancel far out in a tail, and what rounding leaves there may have the wrong sign: it is cut at 0.
+    Where r < 0 the density is a factor of both terms, so that what is left of their difference is not lost beside it (torch's own ndtr is 0
+    from r = -8.5 on). Rounding may still leave the wrong sign far out: it is cut at 0.
     """
     ratio = beta / torch.where(gamma == 0, 1.0, gamma)
     density = torch.exp(-ratio.square() / 2) / math.sqrt(2 * math.pi)
-    mean = gamma * density + beta * torch.special.ndtr(ratio)
+    mills = math.sqrt(math.pi / 2) * torch.special.erfcx(-ratio.clamp(max=0) / math.sqrt(2))  # Phi / phi
+    mean = torch.where(ratio < 0, gamma * density * (1 + ratio * mills), gamma * density + beta * torch.special.ndtr(ratio))
     spread = torch.where(gamma < 0, mean.clamp(max=0), mean.clamp(min=0))
     return torch.where(gamma == 0, beta.clamp(min=0), spread)
