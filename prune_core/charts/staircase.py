@@ -9,13 +9,12 @@ from .. import catalogue
 from ..counting import kept
 from ..planning import plan
 from ..spec import RunSpec
-from ..steps import Evaluate, Inherit, Initialise, Prune, Score, Step, Train
+from ..steps import WHICH, Evaluate, Inherit, Initialise, Prune, Score, Step, Train
 from . import words
 from .accuracy import epoch_ticks, spaced
 from .theme import SCISSORS, Theme, faded, figure
 
-WHICH = {"smallest": "lowest-scored", "largest": "highest-scored", "random": "randomly chosen"}
-KNOWN = {"snip": "least sensitive", "magnitude": "smallest", "l2_norm": "weakest"}
+KNOWN = {"snip": "least sensitive {}", "magnitude": "smallest {}", "l2_norm": "weakest {}"}
 
 
 class Line(NamedTuple):
@@ -139,7 +138,7 @@ def removal(score: Score, prune: Prune) -> str:
     if "data" in catalogue.criteria[score.criterion].needs:
         n = score.options.get("n_examples")
         first = f"score with {catalogue.criteria[score.criterion].title} on {f'{n:,}' if isinstance(n, int) else 'all'} images, "
-    return f"{first}remove the {which} {prune.granularity}s"
+    return f"{first}remove the {which.format(f'{prune.granularity}s')}"
 
 
 def epochs(step: Train) -> str:

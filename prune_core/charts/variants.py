@@ -4,11 +4,13 @@ from collections.abc import Sequence
 
 from ..spec import RunSpec
 from ..spec_words import ABSENT, Differing, differing
+from ..steps import DECILES
 from . import words
 from .curves import plain
 
-TARGETS = {"smallest": "lowest scores first", "largest": "highest scores first", "random": "by lot"}
-BY_SIZE = {"smallest": "smallest first", "largest": "largest first", "random": "by lot"}
+D_FIRST = {target: f"D{j} first" for target, j in DECILES.items()}
+TARGETS = {"smallest": "lowest scores first", "largest": "highest scores first", "random": "by lot"} | D_FIRST
+BY_SIZE = {"smallest": "smallest first", "largest": "largest first", "random": "by lot"} | D_FIRST
 TARGET, ROUNDS = "protocol_options.target", "protocol_options.rounds"
 FIRST = ("criterion", TARGET, ROUNDS)
 LATE = ("seed",)

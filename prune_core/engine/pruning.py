@@ -28,7 +28,8 @@ def prune(run: "Execution", step: Prune) -> Iterator[Event]:
     run.tell("Pruning")
     before, train_before = run.quality("validation"), run.quality("train")
     living = alive(run.criterion, network, run.scores)
-    ranked = ranking(run.scores, living, seed, step.target, step.round)
+    weights = network.parameters if step.granularity == "weight" else None
+    ranked = ranking(run.scores, living, seed, step.target, step.round, weights)
     try:
         made = cut(step, ranked)
     except ValueError as error:
