@@ -9,7 +9,7 @@ import inspect
 import logging
 import pkgutil
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from functools import cache
 from pathlib import Path
 
@@ -54,9 +54,11 @@ def warm() -> None:
         importlib.import_module(name)
     for theme in (LIGHT, DARK):
         nothing(theme, 300, "Nothing yet.", "x", "y").to_json()
-    with suppress(StoreError):
+    try:
         for subject in list(gathered.subjects().values())[:1]:
             gathered.groups(subject.model, subject.dataset)
+    except Exception:  # whatever is wrong with the runs, pages say so; the server starts
+        log.warning("The runs could not be read before the first page was asked for.", exc_info=True)
     inspect.stack()  # Streamlit does so at its first element, a third of a second in which inspect gets to know every module
 
 

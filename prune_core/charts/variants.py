@@ -24,7 +24,7 @@ def labels(specs: Sequence[RunSpec]) -> list[str]:
 
 
 def manner(spec: RunSpec) -> str:
-    """Who goes and how often, which a run's title leaves out: "largest first, five times"; empty for a run that says neither."""
+    """Who goes and how often: "largest first, five times"; empty for a run that says neither."""
     return ", ".join(filter(None, (spec.who_goes, rounds(spec))))
 
 

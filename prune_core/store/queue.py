@@ -121,6 +121,8 @@ def given_up_if_damaged(connection: Connection, row: Row[Any]) -> Iterator[None]
         log.warning("Run %s: %s", row.id, message)
         facts = {"state": "failed", "ended": now(), "message": message, "cancel_requested": False}
         connection.execute(update(RUNS).where(RUNS.c.position == row.position).values(**facts))
+        connection.execute(update(ATTEMPTS).where(ATTEMPTS.c.run == row.id, ATTEMPTS.c.ended.is_(None)).values(ended=now(), why="failed"))
+        parents_ended(connection, [row.id], "failed")
 
 
 def register(store: "Store", run_id: str, attempt: int, host: str, pid: int, born: str) -> None:

@@ -23,10 +23,10 @@ from prune_core.charts.trade_off_drawing import draw
 from prune_core.charts.trade_off_folding import trade_off
 from prune_core.results import Environment, Result, grouped
 from prune_core.statistics import interval
+from tests.browser.conftest import FLAGS
 
 RESULTS = Path(__file__).parent / "results"
 WIDTH, HEIGHT = 900, 520
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 PAPER = "values printed in the paper, which does not state how long was trained."
 
 
@@ -35,7 +35,7 @@ def seeds_of(row: dict[str, Any]) -> list[Result]:
     specs = [RunSpec(dataset="mnist", seed=seed, **row["fields"]) for seed in range(len(row["errors"]))]
     return [
         Result(
-            id=f"{spec.fingerprint}", title=spec.title, spec=spec, group=spec.group, seed=spec.seed, state="finished",
+            id=spec.fingerprint, title=spec.title, spec=spec, group=spec.group, seed=spec.seed, state="finished",
             test_accuracy=1 - error / 100, validation_accuracy=None, weights_kept=row["weights_kept"], weights=row["weights"], effective=None,
             seconds=None, at_chance=error not in row["counted"], example=False, environment=Environment(), created=datetime.now(UTC),
         )

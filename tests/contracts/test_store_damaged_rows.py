@@ -7,8 +7,9 @@ import pytest
 from sqlalchemy import text
 
 from prune_core.spec import RunSpec
-from prune_core.store import AttemptOver, StoreError, overview, queue
+from prune_core.store import AttemptOver, StoreError, overview, queue, sweeps
 from prune_core.store.lease import Lease, lease, take
+from prune_core.store.sweeps import Asked
 
 SUPERVISOR = Lease("0" * 36, "here", 1, "then")
 COLUMNS = {
@@ -45,6 +46,17 @@ def work_through(store) -> None:
         for lost in running:
             with suppress(AttemptOver):
                 queue.requeue(store, lost.run_id, lost.attempt, "its worker was gone")
+
+
+def test_what_waits_for_a_run_of_a_damaged_row_does_not_wait_for_ever(empty_store):
+    store = empty_store
+    assert take(store, SUPERVISOR, lease(store))
+    sweep = sweeps.create(store, [Asked(RunSpec(), None, ("equal_pipeline",))], "one and what follows it", {})
+    [run] = store.runs(sweep=sweep)
+    assert store.sweep(sweep).waiting == 1
+    hurt(store, "runs", "next_event", "nonsense", run.id)
+    work_through(store)
+    assert (store.sweep(sweep).waiting, states(store)) == (0, {run.id: "failed"})
 
 
 def states(store) -> dict[str, str]:
