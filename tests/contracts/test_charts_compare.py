@@ -174,3 +174,12 @@ def test_layers_add_up_to_the_prunable_weights(name: str):
 def test_points_at_one_place_are_moved_down_then_up():
     assert curves.apart([1.0, 1.0, 1.0], 0.1, 0.0, 1.0) == pytest.approx([1.0, 0.9, 0.8])
     assert curves.apart([0.0, 0.0], 0.1, 0.0, 1.0) == pytest.approx([0.1, 0.0])
+
+
+def test_runs_on_different_data_are_not_ranked():
+    same = [("a", told(evaluated(1, 0.9), spec=snip())), ("b", told(evaluated(1, 0.8), spec=snip(seed=1)))]
+    other = ("c", told(evaluated(1, 0.7), spec=snip(dataset="mnist")))
+    assert "stands highest" in curves.curves(same).sentence
+    assert (
+        curves.curves([*same, other]).sentence == "Three runs on different data: their accuracies are not to be compared with each other."
+    )

@@ -16,6 +16,7 @@ from prune_core.charts.drops import Instability, drops, prunes_trained
 from prune_core.charts.theme import THEMES
 from prune_core.events import Cancelled, Quality
 from prune_core.history import History
+from prune_core.statistics import Coefficient, Correlation
 
 FULL = (235_200, 30_000, 1_000)
 HALF = (117_600, 15_000, 1_000)
@@ -206,6 +207,18 @@ class TestDropAgainstEnd:
         numbers = compared(*(variant(rounds=n) for n in range(1, 6)), ends=ends)
         assert numbers.correlation.pearson.p > 0.05
         assert "show no relation beyond chance" in numbers.relation
+
+    def test_a_relation_that_only_one_coefficient_shows_is_no_verdict(self):
+        """The figures of eight configurations that once were called a relation: r with an interval beyond zero, tau with one around it."""
+        numbers = compared(*(variant(rounds=n) for n in range(1, 7)))
+        beyond, around = Coefficient(-0.8, -0.97, -0.3, 0.02), Coefficient(-0.43, -0.92, 0.39, 0.18)
+        for pearson, kendall, name in ((beyond, around, "Pearson's r"), (around, beyond, "Kendall's τ")):
+            one = numbers._replace(correlation=Correlation(pearson, kendall, 6))
+            assert one.relation.endswith(f"only {name} shows a relation of drops and final accuracy beyond chance: no verdict.")
+        assert numbers._replace(correlation=Correlation(around, around, 6)).relation.endswith("show no relation beyond chance.")
+        assert numbers._replace(correlation=Correlation(beyond, beyond, 6)).relation.endswith(
+            "deeper drops went with lower final accuracy."
+        )
 
     def test_a_run_at_chance_is_counted_apart_and_never_averaged(self):
         found = [outcome(s, variant(rounds=1), 0.1, 0.9) for s in (0, 1)] + [outcome(2, variant(rounds=1), 0.5, 0.1, at_chance=True)]

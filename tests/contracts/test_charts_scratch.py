@@ -170,6 +170,20 @@ class TestCurves:
     def test_the_sentence_names_the_ends(self, ends, said):
         assert self.lines(*ends).sentence == said
 
+    def test_every_title_stands_at_the_end_of_its_own_line(self):
+        found = [
+            (name, name.title(), told(evaluated(1, 0.5), evaluated(until, end), spec=STEPS.model_copy(update={"epochs": until})))
+            for name, until, end in (("pruned", 10, 0.9), ("scratch_e", 5, 0.8), ("equal_pipeline", 10, 0.7), ("dense", 5, 0.6))
+        ]
+        marks = {a.text: a for a in scratch_curves.draw(scratch_curves.scratch_curves(found, 0), THEMES[0]).layout.annotations}
+        assert {text: (a.x, a.xref) for text, a in marks.items()} == {
+            "Pruned": (1, "paper"), "Equal_Pipeline": (1, "paper"), "Scratch-E": (5, None), "Dense": (5, None),
+        }  # fmt: skip
+        assert marks["Pruned"].y == pytest.approx(0.9)
+        assert marks["Equal_Pipeline"].y == pytest.approx(0.7)
+        for text, end in (("Scratch-E", 0.8), ("Dense", 0.6)):
+            assert 0 < end - marks[text].y < 0.08
+
     def test_the_picture_and_the_table_hold_every_measurement(self):
         numbers = self.lines(0.9, 0.8)
         assert numbers.table()["Validation accuracy (%)"] == [50, 90, 50, 80]

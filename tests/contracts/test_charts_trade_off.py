@@ -269,6 +269,15 @@ class TestPublished:
 
 
 class TestDrawing:
+    def test_those_of_criteria_that_are_drawn_have_their_name_beside_them_and_the_others_on_hover(self):
+        def named(*series):
+            return {a.text for a in draw(folded(*series, published=PRINTED), LIGHT).layout.annotations} & {e.method for e in PRINTED}
+
+        assert named(SNIP) == {"SNIP"}
+        assert named(RANDOM) == set()
+        magnitude = runs(0.95, three(0.96), criterion="magnitude")
+        assert "LWC" in named(SNIP, magnitude)
+
     def test_names_of_people_are_shown_as_they_are(self):
         nasty = [r._replace(title=NASTY) for r in runs(0.95, {0: 0.96})]
         drawn = json.dumps(json.loads(draw(folded(nasty), LIGHT).to_json()))

@@ -172,3 +172,16 @@ def test_streams_of_different_purposes_and_indices_differ_and_are_fixed_for_ever
     assert len(seeds) == 27
     assert seed_of(0, "ties") == 0x39E4EBF1375B600D
     assert all(0 <= s < 2**63 for s in seeds)
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"criterion": "magnitude", "protocol": "iterative"}, "Magnitude, in steps to 95 %"),
+        ({"criterion": "magnitude", "protocol": "iterative", "protocol_options": {"target": "random"}}, "Magnitude, in steps to 95 %, by lot"),
+        ({"criterion": "magnitude", "protocol_options": {"target": "largest"}}, "Magnitude 95 %, largest first"),
+        ({"criterion": "snip", "protocol_options": {"target": "largest"}}, "SNIP 95 %, highest scores first"),
+    ],
+)  # fmt: skip
+def test_a_title_says_who_goes_where_that_is_not_the_lowest_scores(fields, said):
+    assert RunSpec(dataset="mnist", sparsity=0.95, **fields).method == said

@@ -1,5 +1,6 @@
 """Workers that are killed, stopped, cancelled: nothing that was acknowledged is lost, and the weights are the same."""
 
+import errno
 import os
 import random
 import signal
@@ -7,6 +8,7 @@ import time
 
 import pytest
 
+from prune_core.service.worker import is_out_of_memory
 from prune_core.spec import RunSpec
 from prune_core.store import queue
 
@@ -155,3 +157,28 @@ def test_checkpoints_that_are_damaged_do_not_end_a_run(service):
     service.ended(untouched)
     assert service.sha256(run) == service.sha256(untouched)
     assert "is damaged" in service.store.log(run.id)
+
+
+def test_a_supervisor_clears_away_what_a_worker_could_not(service):
+    service.supervise()
+    run = service.store.submit(SPEC)
+    until(lambda: service.has_events(run, 3), "a run under way")
+    half = service.store.folder(run.id) / "weights-0123456789abcdef.safetensors.part"
+    half.mkdir()  # which nobody can unlink until it is a file
+    service.ended(run)
+    half.rmdir()
+    half.write_bytes(b"half")
+    until(lambda: not half.exists(), "the supervisor's next round")
+
+
+@pytest.mark.parametrize(
+    ("error", "is_lack"),
+    [
+        (MemoryError(), True), (OSError(errno.ENOMEM, "Cannot allocate memory"), True), (RuntimeError("can't start new thread"), True),
+        (RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate 8 bytes"), True),
+        (ImportError("libtorch.so: failed to map segment from shared object"), True),
+        (OSError(errno.ENOSPC, "No space left on device"), False), (ZeroDivisionError("division by zero"), False),
+    ],
+)  # fmt: skip
+def test_too_little_memory_is_known_however_it_is_said(error, is_lack):
+    assert is_out_of_memory(error) == is_lack
