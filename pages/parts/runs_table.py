@@ -14,6 +14,7 @@ from .times import when
 SELECTED = "runs-selected"
 COLUMNS: dict[str, Any] = {
     "Run": st.column_config.TextColumn(width="large"),
+    "Seed": st.column_config.NumberColumn(width=52, help="Runs that differ by their seed alone are one experiment, tried again."),
     "State": st.column_config.TextColumn(width="small"),
     "Test accuracy": st.column_config.NumberColumn(format="%.1f %%", width=104, help="On the test images, once, at the end."),
     "Removed": st.column_config.NumberColumn(format="%.4g %%", width="small", help="Sparsity: the share that the run was asked to remove."),
@@ -50,11 +51,10 @@ def select(runs: Sequence[Run]) -> list[Run]:
 def table(runs: Sequence[Run], zone: str | None) -> dict[str, list[Any]]:
     """Columns of what the runs are and came to; None where there is nothing to say yet. `zone`: the visitor's."""
     return {
-        "Run": [run.title for run in runs],
+        "Run": [run.title.removesuffix(f" · seed {run.spec.seed}") for run in runs],
+        "Seed": [run.spec.seed for run in runs],
         "State": [state(run) for run in runs],
-        "Test accuracy": [
-            100 * run.summary.test_accuracy if run.summary and run.summary.test_accuracy is not None else None for run in runs
-        ],
+        "Test accuracy": [percent(run.summary and run.summary.test_accuracy) for run in runs],
         "Removed": [100 * run.spec.sparsity if "sparsity" in run.spec.protocol_entry.uses else None for run in runs],
         "Weights kept": [run.summary.weights_kept if run.summary else None for run in runs],
         "Time": [words.duration(run.summary.seconds) if run.summary else "" for run in runs],

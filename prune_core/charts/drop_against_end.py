@@ -238,6 +238,7 @@ def draw(numbers: DropAgainstEnd, theme: Theme, height: int = 470) -> go.Figure:
             fig.add_annotation(
                 x=100 * c.loss, y=c.test, text=wrapped(c.label, 18), showarrow=False, xanchor="right" if left else "left",
                 yanchor="top" if below else "bottom", xshift=6 if left else -6, yshift=-8 if below else 8, align="right" if left else "left",
+                bgcolor=faded(theme.paper, 0.75), borderpad=0,
                 font={"size": 14, "color": text, "weight": 700},
             )  # fmt: skip
     if any(c.at_chance for c in numbers.configurations):

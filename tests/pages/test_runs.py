@@ -20,7 +20,7 @@ def test_the_table_has_every_run_newest_first(page, states):
     table = page("runs.py").dataframe[0].value
     assert list(table["State"]) == ["Queued", "Running 55 %", "Cancelled", "Failed", "Finished"]
     finished = table.iloc[-1]
-    assert finished["Run"] == SPEC.title
+    assert f"{finished['Run']} · seed {finished['Seed']}" == SPEC.title
     assert finished["Weights kept"] == 13_310
     assert finished["Removed"] == 95
     assert 0 < finished["Test accuracy"] <= 100

@@ -179,7 +179,7 @@ class TestFollowing:
         assert (box.value, box.options) == (None, ["three *seeds*"])
         box.set_value(sweep.id).run()
         assert address(shown)["sweep"] == sweep.id
-        assert [int(title[-1]) for title in shown.dataframe[0].value["Run"]] == [0, 1, 2]
+        assert list(shown.dataframe[0].value["Seed"]) == [0, 1, 2]
         assert len(press(shown, "All runs").dataframe[0].value) == 4
 
     def test_one_that_was_cancelled_says_what_of_it_there_is(self, page, store, sweep, finish):
@@ -217,7 +217,8 @@ class TestRuns:
         store.submit(RunSpec(protocol="score", epochs=0))
         store.submit(SPEC)
         shown = page("runs.py")
-        assert list(shown.dataframe[0].value["Run"]) == [SPEC.title]
+        (row,) = shown.dataframe[0].value.to_dict("records")
+        assert f"{row['Run']} · seed {row['Seed']}" == SPEC.title
         assert "One scoring apart" in words(shown)
         shown.pills(key="state").set_value(["Scorings"]).run()
         assert len(shown.dataframe[0].value) == 1
