@@ -13,14 +13,14 @@ from .times import when
 
 SELECTED = "runs-selected"
 COLUMNS: dict[str, Any] = {
-    "Run": st.column_config.TextColumn(width="large"),
+    "Run": st.column_config.TextColumn(width=366),
     "Seed": st.column_config.NumberColumn(width=52, help="Runs that differ by their seed alone are one experiment, tried again."),
-    "State": st.column_config.TextColumn(width="small"),
-    "Test accuracy": st.column_config.NumberColumn(format="%.1f %%", width=104, help="On the test images, once, at the end."),
-    "Removed": st.column_config.NumberColumn(format="%.4g %%", width="small", help="Sparsity: the share that the run was asked to remove."),
-    "Weights kept": st.column_config.NumberColumn(format="localized", width=104, help="Prunable weights that are left."),
-    "Time": st.column_config.TextColumn(width=64, alignment="right"),
-    "Started": st.column_config.TextColumn(width=136, alignment="right"),
+    "State": st.column_config.TextColumn(width=72),
+    "Test accuracy": st.column_config.NumberColumn(format="%.1f %%", width=100, help="On the test images, once, at the end."),
+    "Removed": st.column_config.NumberColumn(format="%.4g %%", width=72, help="Sparsity: the share that the run was asked to remove."),
+    "Weights kept": st.column_config.NumberColumn(format="localized", width=98, help="Prunable weights that are left."),
+    "Time": st.column_config.TextColumn(width=60, alignment="right"),
+    "Started": st.column_config.TextColumn(width=130, alignment="right"),
 }
 
 

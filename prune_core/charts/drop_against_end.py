@@ -235,10 +235,10 @@ def draw(numbers: DropAgainstEnd, theme: Theme, height: int = 470) -> go.Figure:
         )  # fmt: skip
         if c in spoken:
             left, below = 100 * c.loss > (min(losses) + max(losses)) / 2, c is spoken[-1] and len(spoken) > 1
+            own = [t for _, t in c.ends.values()]
             fig.add_annotation(
-                x=100 * c.loss, y=c.test, text=wrapped(c.label, 18), showarrow=False, xanchor="right" if left else "left",
+                x=100 * c.loss, y=min(own) if below else max(own), text=wrapped(c.label, 18), showarrow=False, xanchor="right" if left else "left",
                 yanchor="top" if below else "bottom", xshift=6 if left else -6, yshift=-8 if below else 8, align="right" if left else "left",
-                bgcolor=faded(theme.paper, 0.75), borderpad=0,
                 font={"size": 14, "color": text, "weight": 700},
             )  # fmt: skip
     if any(c.at_chance for c in numbers.configurations):
