@@ -257,12 +257,9 @@ def found_again(folder: Path, run: Restored, known: set[str]) -> list[Row]:
         name = f"{match['name']}.safetensors" if match else ""
         if not match or name in known:
             continue
-        checkpoint = name.startswith("checkpoint-")
-        if run.row["state"] in ENDINGS and checkpoint:
-            continue
         digest = hashlib.sha256(data := path.read_bytes()).hexdigest()
         if digest.startswith(match["digest"]):
-            kind = "checkpoint" if checkpoint else files.kind_of(name)
+            kind = "checkpoint" if name.startswith("checkpoint-") else files.kind_of(name)
             again[name] = {"run": run.row["id"], "name": name, "stored": path.name, "kind": kind, "bytes": len(data), "sha256": digest}
     return list(again.values())
 

@@ -45,6 +45,7 @@ def made(tmp_path_factory, events):
         claimed = queue.claim(store, SUPERVISOR, 1)
         assert claimed is not None
         attempt = store.attempt(submitted.id, claimed.attempt)
+        attempt.files.save_checkpoint(0, {"w": np.full(2, seed)}, {})
         attempt.files.save("weights.safetensors", {"w": np.full(3, seed)}, {})
         for event in events:
             attempt.append(event)
@@ -163,7 +164,7 @@ def test_files_that_the_list_has_lost_are_found_by_the_checksum_in_their_name(ho
     repair(home, nobody)
     store = Store.open(home)
     assert {r.id: store.files(r.id) for r in store.runs()} == before
-    assert sum(len(files) for files in before.values()) == 3
+    assert sum(len(files) for files in before.values()) == 6, "weights and a checkpoint of each"
 
 
 def test_nothing_is_repaired_while_a_supervisor_is_at_work(home):
