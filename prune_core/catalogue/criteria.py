@@ -28,7 +28,7 @@ class ScopeOptions(Options):
         return value
 
 
-class ScoringOptions(ScopeOptions):
+class DataOptions(ScopeOptions):
     """What every criterion that looks at data has in common."""
 
     n_examples: int | Literal["all"] = Field(100, description="Training images that the scores are computed from.")
@@ -43,10 +43,6 @@ class ScoringOptions(ScopeOptions):
         "eval", description="Batch norm by running statistics (eval) or by those of the batch (train)."
     )
     calibrate_bn: int = Field(0, ge=0, le=10_000, description="Batches in training mode that set the batch norm statistics before scoring.")
-    reduce: Literal["total", "batch", "sample"] = Field(
-        "total", description="Where the absolute value is taken: of the mean over all images, of each batch, or of each image."
-    )
-    accumulate: Literal["mean", "ema"] = Field("mean", description="How batches are combined: their mean, or a moving average (0.9).")
 
     @field_validator("classes")
     @classmethod
@@ -61,6 +57,15 @@ class ScoringOptions(ScopeOptions):
         if isinstance(value, int) and value < 1:
             raise refuse(f"must be at least 1, got {value}.")
         return value
+
+
+class ScoringOptions(DataOptions):
+    """What every criterion that takes the absolute value of a first derivative has in common."""
+
+    reduce: Literal["total", "batch", "sample"] = Field(
+        "total", description="Where the absolute value is taken: of the mean over all images, of each batch, or of each image."
+    )
+    accumulate: Literal["mean", "ema"] = Field("mean", description="How batches are combined: their mean, or a moving average (0.9).")
 
 
 class RandomOptions(ScopeOptions):

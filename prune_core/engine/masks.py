@@ -13,6 +13,7 @@ from ..catalogue import allocations, function_of
 from ..counting import kept
 from ..steps import Prune, Target
 from ..streams import seed_of
+from .errors import RunError
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -49,6 +50,17 @@ def ranking(scores: Mapping[str, Tensor], alive: Mapping[str, Tensor], seed: int
     elif target == "random":
         flat = np.asarray(torch.rand(flat.size, generator=generator(seed_of(seed, "target", round)), dtype=torch.float64))
     return Ranking(flat, tie_keys(seed, flat.size), living, tuple(s.numel() for s in scores.values()))
+
+
+def masks_from(step: Prune, scores: Mapping[str, Tensor], alive: Mapping[str, Tensor], seed: int) -> tuple[Cut, dict[str, Tensor]]:
+    """What a pruning by these scores decides, and as masks: name -> bool tensor of the scores' shape. Raises RunError with numbers where it can't be."""
+    ranked = ranking(scores, alive, seed, step.target, step.round)
+    try:
+        made = cut(step, ranked)
+    except ValueError as error:
+        raise RunError(str(error)) from error
+    places = zip(scores.items(), ranked.slices, strict=True)
+    return made, {name: torch.from_numpy(made.kept[place].reshape(s.shape).copy()) for (name, s), place in places}
 
 
 def tie_keys(seed: int, n: int) -> NDArray[np.int64]:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from ..catalogue import criteria, function_of
-from ..catalogue.criteria import RandomOptions, ScopeOptions, ScoringOptions
+from ..catalogue.criteria import DataOptions, RandomOptions, ScopeOptions
 from ..criteria.types import Batch, Scores, Scoring
 from ..events import Histogram
 from ..steps import Score
@@ -30,7 +30,7 @@ def score(step: Score, network: Network, data: Data, seed: int) -> Scores:
     stays = isinstance(options, RandomOptions) and options.stay
     chance = generator(seed_of(seed, "random", None if stays else step.round))
     with untouched(network.module):
-        batches = prepared(network.module, data, options, seed, step.round) if isinstance(options, ScoringOptions) else []
+        batches = prepared(network.module, data, options, seed, step.round) if isinstance(options, DataOptions) else []
         scores: Scores = function_of(entry)(Scoring(network.module, weights, units, batches, options, chance))
     scores = {name: values.cpu() for name, values in scores.items()}
     for name, values in scores.items():
@@ -78,7 +78,7 @@ def untouched(module: nn.Module) -> Iterator[None]:
             m.training = training
 
 
-def prepared(module: nn.Module, data: Data, options: ScoringOptions, seed: int, round: int) -> list[Batch]:
+def prepared(module: nn.Module, data: Data, options: DataOptions, seed: int, round: int) -> list[Batch]:
     """The scoring batches, after batch norm was set as the options say."""
     batches = scoring_batches(data, options, seed, round)
     normalisations = [m for m in module.modules() if isinstance(m, nn.BatchNorm2d)]
@@ -93,7 +93,7 @@ def prepared(module: nn.Module, data: Data, options: ScoringOptions, seed: int, 
     return batches
 
 
-def scoring_batches(data: Data, options: ScoringOptions, seed: int, round: int) -> list[Batch]:
+def scoring_batches(data: Data, options: DataOptions, seed: int, round: int) -> list[Batch]:
     """Images drawn without repetition from the options' part and classes, by the run's seed and round; a longer draw begins with a shorter one."""
     part = data[options.source]
     rows = draw(part, options, data, seed, round)
@@ -101,7 +101,7 @@ def scoring_batches(data: Data, options: ScoringOptions, seed: int, round: int) 
     return [(part.standardised(part.images[chunk]), labels[chunk]) for chunk in rows.split(options.scoring_batch)]
 
 
-def draw(part: Images, options: ScoringOptions, data: Data, seed: int, round: int) -> Tensor:
+def draw(part: Images, options: DataOptions, data: Data, seed: int, round: int) -> Tensor:
     order = torch.randperm(len(part), generator=generator(seed_of(seed, "scoring", round))).to(part.labels.device)
     if options.classes:
         order = order[torch.isin(part.labels[order], torch.tensor(options.classes, device=order.device))]

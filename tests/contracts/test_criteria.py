@@ -7,7 +7,7 @@ import torch
 from pydantic import ValidationError
 
 from prune_core import RunSpec, catalogue
-from prune_core.catalogue.criteria import ScoringOptions
+from prune_core.catalogue.criteria import DataOptions
 from prune_core.engine.dataset import open_data
 from prune_core.engine.network import Network
 from prune_core.engine.scoring import alive, histograms, score
@@ -67,7 +67,7 @@ class TestEveryCriterion:
         assert all(a[n].equal(b[n]) for n in a)
 
     def test_cutting_the_images_into_other_batches_changes_nothing(self, entry, granularity, network, data):
-        if not issubclass(entry.options, ScoringOptions):
+        if not issubclass(entry.options, DataOptions):
             pytest.skip("looks at no data")
         whole, parts = (score(asked(entry, granularity, n_examples=50, scoring_batch=b), network, data, 0) for b in (50, 7))
         for name in whole:
