@@ -91,6 +91,17 @@ class SnipOptions(ScoringOptions):
     )
 
 
+class GraspOptions(DataOptions):
+    balanced: bool = Field(True, description="Equally many images of each class: 10 of each of ten, in the paper's runs on CIFAR.")
+    temperature: float = Field(200.0, gt=0, le=1e6, description="Logits are divided by it before the loss.")
+    reinit_linear: bool = Field(
+        False, description="Score dense layers at a new Glorot draw, as GraSP's published code does; that draw is not what is trained."
+    )
+    absolute: bool = Field(
+        False, description="Rank the size of the change in gradient flow instead of its sign: keep what changes it most, either way."
+    )
+
+
 RANDOM = Criterion(
     name="random", title="Random", summary="Keeps weights by lot: the honest baseline.", function="prune_core.criteria.random:score",
     options=RandomOptions, formula=r"s_j \sim U(0, 1)", needs=frozenset(), granularities=frozenset({"weight", "channel"}),
@@ -124,4 +135,15 @@ L2_NORM = Criterion(
     oracle="A loop over filters, in Python floats.", family="magnitude",
 )  # fmt: skip
 
-CRITERIA = (SNIP, MAGNITUDE, RANDOM, L2_NORM)
+GRASP = Criterion(
+    name="grasp", title="GraSP", summary="Keeps the weights whose removal would weaken the flow of gradients most, before any training.",
+    function="prune_core.criteria.grasp:score", options=GraspOptions, formula=r"s_j = w_j \, (H \, \partial L / \partial w)_j",
+    papers=(papers.WANG_2020,), needs=frozenset({"data", "labels", "gradients"}), granularities=frozenset({"weight"}), signed=True,
+    deviations=(
+        "The paper removes from the top of \N{MINUS SIGN}w H g; here the sign is turned, so that a higher score stays as everywhere.",
+        "The published code scores dense layers at another draw than is trained (option: re-initialise linear).",
+        "The published code scores in training mode (option: batch norm mode), in two halves of disjoint classes, and removes one weight less.",
+    ),
+    oracle="An explicit Hessian in float64, and the gradient norm of the network without the weight.", family="grasp",
+)  # fmt: skip
+CRITERIA = (SNIP, GRASP, MAGNITUDE, RANDOM, L2_NORM)

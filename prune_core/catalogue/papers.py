@@ -14,6 +14,9 @@ ZHU_2017 = Paper(
 LEE_2019 = Paper(
     authors="Lee, Ajanthan & Torr", title="SNIP: single-shot network pruning based on connection sensitivity", year=2019, venue="ICLR"
 )
+WANG_2020 = Paper(
+    authors="Wang, Zhang & Grosse", title="Picking winning tickets before training by preserving gradient flow", year=2020, venue="ICLR"
+)
 ALPAYDIN_1998 = Paper(authors="Alpaydin & Kaynak", title="Optical recognition of handwritten digits (UCI)", year=1998)
 LIU_2019 = Paper(authors="Liu, Sun, Zhou, Huang & Darrell", title="Rethinking the value of network pruning", year=2019, venue="ICLR")
 FRANKLE_2021 = Paper(

@@ -10,6 +10,7 @@ from prune_core import RunSpec, SpecError, catalogue
 from prune_core.streams import seed_of
 
 PARENT = {"fingerprint": "0" * 64, "group": "1" * 64, "event": 1, "mask_checksum": "2" * 64}
+CRITERIA = ", ".join(sorted(catalogue.criteria))
 SPECS = st.builds(
     lambda protocol, **fields: RunSpec(protocol=protocol, parent=PARENT if "parent" in catalogue.protocols[protocol].uses else None, **fields),
     model=st.sampled_from(["lenet_300_100", "lenet_5", "small_conv"]), dataset=st.sampled_from(sorted(catalogue.datasets)),
@@ -90,7 +91,7 @@ def test_channels_are_the_granularity_of_a_criterion_that_ranks_nothing_else():
 @pytest.mark.parametrize(
     ("data", "line"),
     [
-        ({"criterion": "snipp"}, "criterion: there is no 'snipp'. Did you mean 'snip'? Choices: l2_norm, magnitude, random, snip."),
+        ({"criterion": "snipp"}, f"criterion: there is no 'snipp'. Did you mean 'snip'? Choices: {CRITERIA}."),
         ({"sparsity": 1.5}, "sparsity: must be at least 0 and below 1, got 1.5."),
         ({"sparsity": 1.0}, "sparsity: must be at least 0 and below 1, got 1.0."),
         ({"sparsity": "nan"}, "sparsity: must be at least 0 and below 1, got nan."),
@@ -108,7 +109,7 @@ def test_channels_are_the_granularity_of_a_criterion_that_ranks_nothing_else():
         ({"criterion_options.classes": [12]}, "criterion_options.classes: digits has classes 0 to 9, got 12."),
         ({"criterion": "l2_norm"}, "model: lenet_300_100 has no channels to prune. Models that have: small_conv."),
         ({"model": "small_conv", "granularity": "channel"}, "granularity: snip ranks weights, got 'channel'."),
-        ({"criterion": None}, "criterion: prune_at_init needs one. Choices: l2_norm, magnitude, random, snip."),
+        ({"criterion": None}, f"criterion: prune_at_init needs one. Choices: {CRITERIA}."),
         ({"device": "tpu"}, "device: there is no 'tpu'. Choices: auto, cpu, cuda, cuda:0 and so on."),
         ({"parent": {"fingerprint": "0" * 64, "event": 1, "mask_checksum": "0" * 64}}, "parent.group: is needed."),
         ({"parent": PARENT}, "parent: prune_at_init starts from nothing. Protocols that start from another run: from_scratch,"),

@@ -44,7 +44,7 @@ def test_an_address_fills_the_form_options_included(page):
 @pytest.mark.parametrize(
     ("field", "value", "said"),
     [
-        ("criterion", "snipp", "Did you mean 'snip'? Choices: l2_norm, magnitude, random, snip."),
+        ("criterion", "snipp", f"Did you mean 'snip'? Choices: {', '.join(sorted(catalogue.criteria))}."),
         ("sparsity", "1.5", "sparsity: must be at least 0 and below 1"),
         ("sparsity", "nan", "sparsity: must be at least 0 and below 1"),
         ("epochs", "-1", "epochs: must be at least 0"),
