@@ -284,7 +284,8 @@ class RunSpec(BaseModel):
             known |= {"granularity": self.resolved_granularity, "allocation": self.allocation or entry.default_allocation}
         if "sparsity" not in uses:
             known |= {"keep_weights": "final"}
-        known |= {"protocol_options": self.protocol_options.resolved({**dict(self), **known, "initialisation": self.initialisation})}
+        around = {**dict(self), **known, "initialisation": self.initialisation, "usual_rounds": 1 if entry is None else entry.rounds}
+        known |= {"protocol_options": self.protocol_options.resolved(around)}
         return self.model_copy(update=known)
 
     @property

@@ -74,22 +74,19 @@ def settings_of(spec: RunSpec) -> list[Setting]:
         entry = ENTRIES[field].get(getattr(resolved, field) or "")
         options = getattr(resolved, f"{field}_options")
         if entry is not None and isinstance(options, entry.options):
-            found += of_options(options, getattr(spec, f"{field}_options"), f"{field}_options.", entry.title)
+            unsaid = spec.model_copy(update={f"{field}_options": entry.options()}).resolved()
+            found += of_options(options, getattr(unsaid, f"{field}_options"), f"{field}_options.", entry.title)
     return found
 
 
-def of_options(options: BaseModel, chosen: BaseModel, prefix: str, group: str) -> list[Setting]:
-    told = chosen.model_dump()
+def of_options(options: BaseModel, unsaid: BaseModel, prefix: str, group: str) -> list[Setting]:
+    """unsaid: the same options as they resolve where nobody says anything."""
     return [
         Setting(
-            prefix + name,
-            title_of(name, info),
-            value_of(name, getattr(options, name)),
-            group,
-            told.get(name) == info.get_default(call_default_factory=True),
+            prefix + name, title_of(name, info), value_of(name, getattr(options, name)), group, getattr(options, name) == getattr(unsaid, name)
         )
         for name, info in type(options).model_fields.items()
-    ]
+    ]  # fmt: skip
 
 
 def read_by(spec: RunSpec, name: str) -> bool:

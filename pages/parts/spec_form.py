@@ -203,7 +203,11 @@ class Widgets(NamedTuple):
             entry, prefix = ENTRIES[field][chosen[field]], f"{field}_options."
             stands = getattr(self.start, f"{field}_options") if getattr(self.start, field) == entry.name else entry.options()
             options = entry.options.model_fields.items()
-            fields = [Field(name, info, getattr(stands, name), allowed=fitting(chosen, prefix + name)) for name, info in options]
+            unsaid = getattr(resolved, f"{field}_options")
+            fields = [
+                Field(name, info, getattr(stands, name), getattr(unsaid, name, None), allowed=fitting(chosen, prefix + name))
+                for name, info in options
+            ]
             told |= self.group(entry.title, fields, prefix, entry.name)
         return told
 

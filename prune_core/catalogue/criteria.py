@@ -102,6 +102,15 @@ class GraspOptions(DataOptions):
     )
 
 
+class SynflowOptions(ScopeOptions):
+    dtype: Literal["float64", "float32"] = Field(
+        "float64", description="Numbers to compute in: the flow of a deep network leaves the range of float32."
+    )
+    reference: bool = Field(
+        False, description="Keep the absolute values of biases and of batch norm's shift and mean, as Synaptic-Flow's published code does."
+    )
+
+
 RANDOM = Criterion(
     name="random", title="Random", summary="Keeps weights by lot: the honest baseline.", function="prune_core.criteria.random:score",
     options=RandomOptions, formula=r"s_j \sim U(0, 1)", needs=frozenset(), granularities=frozenset({"weight", "channel"}),
@@ -146,4 +155,18 @@ GRASP = Criterion(
     ),
     oracle="An explicit Hessian in float64, and the gradient norm of the network without the weight.", family="grasp",
 )  # fmt: skip
-CRITERIA = (SNIP, GRASP, MAGNITUDE, RANDOM, L2_NORM)
+SYNFLOW = Criterion(
+    name="synflow", title="SynFlow", summary="Keeps the weights that most flow from input to output passes through; looks at no data.",
+    function="prune_core.criteria.synflow:score", options=SynflowOptions,
+    formula=r"s_j = |w_j| \, \partial R / \partial |w_j|, \quad R = \mathbf{1}^\top f_{|w|}(\mathbf{1})", papers=(papers.TANAKA_2020,),
+    rounds=100, needs=frozenset({"gradients"}), granularities=frozenset({"weight"}),
+    deviations=(
+        "The published code computes in float32 (option: dtype), in which the flow of deep networks is not finite.",
+        "The published code keeps biases, and batch norm's shift and mean, in absolute value (option: reference); here they are left out, "
+        "so that what flows through a layer is the same in all.",
+        "The published code removes every tie at the threshold; here the count is exact.",
+    ),
+    oracle="Every path of a small network, one by one; the same total in every layer, and into and out of every unit.", family="synflow",
+)  # fmt: skip
+
+CRITERIA = (SNIP, GRASP, SYNFLOW, MAGNITUDE, RANDOM, L2_NORM)

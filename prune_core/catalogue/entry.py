@@ -135,6 +135,7 @@ class Criterion(Entry):
     needs: frozenset[Literal["data", "labels", "gradients", "trained"]]
     granularities: frozenset[Granularity]
     default_allocation: str = "global"
+    rounds: int = Field(1, description="Rounds of a pruning at the start, where nobody says another number.")
     signed: bool = Field(False, description="Scores lie on both sides of 0; pictures show their size.")
     deviations: tuple[str, ...] = ()
     oracle: str

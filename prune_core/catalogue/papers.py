@@ -17,6 +17,10 @@ LEE_2019 = Paper(
 WANG_2020 = Paper(
     authors="Wang, Zhang & Grosse", title="Picking winning tickets before training by preserving gradient flow", year=2020, venue="ICLR"
 )
+TANAKA_2020 = Paper(
+    authors="Tanaka, Kunin, Yamins & Ganguli", year=2020, venue="NeurIPS",
+    title="Pruning neural networks without any data by iteratively conserving synaptic flow",
+)  # fmt: skip
 ALPAYDIN_1998 = Paper(authors="Alpaydin & Kaynak", title="Optical recognition of handwritten digits (UCI)", year=1998)
 LIU_2019 = Paper(authors="Liu, Sun, Zhou, Huang & Darrell", title="Rethinking the value of network pruning", year=2019, venue="ICLR")
 FRANKLE_2021 = Paper(

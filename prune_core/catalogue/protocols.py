@@ -41,7 +41,16 @@ class PruningOptions(TrainingOptions):
 
 
 class PruneAtInitOptions(PruningOptions):
-    rounds: int = Field(1, ge=1, le=1000, description="Prune in so many rounds, scoring anew in each, without training between.")
+    rounds: int | None = Field(
+        None,
+        ge=1,
+        le=1000,
+        description="Prune in so many rounds, scoring anew in each, without training between. Default: the criterion's own number.",
+    )
+
+    def resolved(self, fields: Mapping[str, Any]) -> Self:
+        known = self.model_copy(update={"rounds": fields["usual_rounds"]}) if self.rounds is None else self
+        return super(PruneAtInitOptions, known).resolved(fields)
 
 
 class IterativeOptions(PruningOptions):

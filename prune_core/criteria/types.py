@@ -19,6 +19,7 @@ class Scoring(Generic[O]):
     units: name -> shape of the scores wanted: the weight's own shape, or (channels,).
     batches: pairs of standardised images (B, C, H, W) and labels (B,); B may vary. Empty where the entry needs no data.
     generator: on the CPU, of this run, criterion and round alone.
+    input_shape: of one image, (C, H, W).
     """
 
     model: nn.Module
@@ -27,3 +28,4 @@ class Scoring(Generic[O]):
     batches: Sequence[Batch]
     options: O
     generator: Generator
+    input_shape: tuple[int, ...] = ()

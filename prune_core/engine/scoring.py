@@ -31,7 +31,7 @@ def score(step: Score, network: Network, data: Data, seed: int) -> Scores:
     chance = generator(seed_of(seed, "random", None if stays else step.round))
     with untouched(network.module):
         batches = prepared(network.module, data, options, seed, step.round) if isinstance(options, DataOptions) else []
-        scores: Scores = function_of(entry)(Scoring(network.module, weights, units, batches, options, chance))
+        scores: Scores = function_of(entry)(Scoring(network.module, weights, units, batches, options, chance, network.entry.input_shape))
     scores = {name: values.cpu() for name, values in scores.items()}
     for name, values in scores.items():
         if bad := int((~values.isfinite()).sum()):

@@ -144,6 +144,11 @@ class TestSettings:
         chosen = {s.field: s.value for s in settings_of(snip(0.95, lr=0.1)) if not s.usual}
         assert chosen == {"sparsity": "95 %", "epochs": "24", "lr": "0.1"}
 
+    def test_saying_what_follows_from_the_rest_is_no_choice(self):
+        assert all(s.usual for s in settings_of(RunSpec(protocol_options={"rounds": 1, "keep_min": 0})))
+        chosen = {s.field: s.value for s in settings_of(RunSpec(protocol_options={"rounds": 2})) if not s.usual}
+        assert chosen == {"protocol_options.rounds": "2"}
+
     def test_options_that_come_with_another_entry_are_no_difference_of_their_own(self):
         assert [d.field for d in differing([snip(), RunSpec(criterion="random", epochs=24)])] == ["criterion"]
         chosen = RunSpec(epochs=24, criterion_options={"n_examples": 10})

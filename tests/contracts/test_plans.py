@@ -94,6 +94,14 @@ def test_one_round_is_single_shot_and_scores_of_each_class_are_one_step_each():
     assert [s.options["classes"] for s in steps if isinstance(s, Score)] == [[k] for k in range(10)]
 
 
+@pytest.mark.parametrize(("criterion", "rounds"), [("snip", 1), ("magnitude", 1), ("synflow", 100)])
+def test_with_nothing_said_a_pruning_at_the_start_takes_the_rounds_of_its_criterion(criterion, rounds):
+    left = [1 - s.sparsity for s in prunings(RunSpec(criterion=criterion, sparsity=0.9))]
+    assert left == pytest.approx([0.1 ** (r / rounds) for r in range(1, rounds + 1)])
+    assert len(prunings(RunSpec(criterion=criterion, protocol_options={"rounds": 3}))) == 3
+    assert len(prunings(RunSpec(criterion=criterion, protocol="iterative"))) == 5
+
+
 def test_training_a_new_draw_after_scoring_is_an_option_of_snip():
     kinds = [(s.kind, getattr(s, "purpose", "")) for s in plan(RunSpec(criterion_options={"reinit_after": "glorot"}))]
     assert ("initialise", "reinitialise") in kinds

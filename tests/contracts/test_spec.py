@@ -14,7 +14,7 @@ CRITERIA = ", ".join(sorted(catalogue.criteria))
 SPECS = st.builds(
     lambda protocol, **fields: RunSpec(protocol=protocol, parent=PARENT if "parent" in catalogue.protocols[protocol].uses else None, **fields),
     model=st.sampled_from(["lenet_300_100", "lenet_5", "small_conv"]), dataset=st.sampled_from(sorted(catalogue.datasets)),
-    criterion=st.sampled_from(["snip", "magnitude", "random"]), protocol=st.sampled_from(sorted(catalogue.protocols)),
+    criterion=st.sampled_from(["snip", "magnitude", "random", "synflow"]), protocol=st.sampled_from(sorted(catalogue.protocols)),
     sparsity=st.floats(0, 0.999999), epochs=st.integers(0, 10_000), seed=st.integers(0, 2**63 - 1), lr=st.none() | st.floats(1e-6, 100),
     allocation=st.none() | st.sampled_from(sorted(catalogue.allocations)), optimizer=st.none() | st.sampled_from(["sgd", "adam"]),
 )  # fmt: skip
@@ -40,6 +40,8 @@ def test_resolving_twice_changes_nothing_more_and_keeps_the_fingerprint(spec):
     [
         ({"protocol_options": {"keep_min": 0}}, {}),
         ({"protocol_options": {"schedule": "linear"}}, {}),
+        ({"protocol_options": {"rounds": 1}}, {}),
+        ({"criterion": "synflow", "protocol_options": {"rounds": 100}}, {"criterion": "synflow"}),
         ({"model": "small_conv", "criterion": "l2_norm", "protocol_options": {"keep_min": 1}}, {"model": "small_conv", "criterion": "l2_norm"}),
         ({"protocol": "iterative", "dataset": "mnist", "protocol_options": {"finetune_lr": 0.01}}, {"protocol": "iterative", "dataset": "mnist"}),
         ({"protocol": "dense", "keep_weights": "each"}, {"protocol": "dense"}),
