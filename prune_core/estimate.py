@@ -46,7 +46,7 @@ def images(spec: RunSpec, step: Step) -> float:
             return (step.until - step.start) * data.train
         case Score():
             n = step.options.get("n_examples", 0)
-            return data.train if n == "all" else float(n)
+            return step.scorings * (data.train if n == "all" else float(n))
         case Prune() | Inherit():
             return 2 * FORWARD * (data.validation + min(FIXED_TRAINING_IMAGES, data.train))
         case Evaluate():

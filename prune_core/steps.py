@@ -30,10 +30,28 @@ class Initialise(Frozen):
         return f"Draw all weights {again}({self.initialisation} initialisation)"
 
 
+class Prune(Frozen):
+    """Remove units by the last scores until exactly `sparsity` of all prunable ones is gone."""
+
+    kind: Literal["prune"] = "prune"
+    sparsity: float
+    granularity: Granularity = "weight"
+    allocation: str = "global"
+    target: Target = "smallest"
+    keep_min: int = 0
+    round: int = 0
+
+    @property
+    def words(self) -> str:
+        which = {"smallest": "lowest-scored", "largest": "highest-scored", "random": "randomly chosen"}[self.target]
+        return f"Remove the {which} {self.granularity}s, {percent(self.sparsity)} gone in all"
+
+
 class Score(Frozen):
     """Ask a criterion for a score of every weight (or channel) that is left.
 
     `sparsities`: not for pruning but for looking: count for each of them what would be kept, per input pixel and layer.
+    `rehearsals`: prunings tried one after another before the scores that count, each by scores of what the one before it left; none is put on.
     """
 
     kind: Literal["score"] = "score"
@@ -42,6 +60,12 @@ class Score(Frozen):
     granularity: Granularity = "weight"
     round: int = 0
     sparsities: tuple[float, ...] = ()
+    rehearsals: tuple[Prune, ...] = ()
+
+    @property
+    def scorings(self) -> int:
+        """How often the criterion is asked."""
+        return len(self.rehearsals) + 1
 
     @property
     def words(self) -> str:
@@ -49,7 +73,8 @@ class Score(Frozen):
         images = "" if n is None else f" on {n:,} images" if isinstance(n, int) else " on all images"
         only = f" of class {', '.join(map(str, classes))}" if classes else ""
         labels = " with shuffled labels" if self.options.get("labels") == "shuffled" else ""
-        return f"Score every {self.granularity} by {self.criterion}{images}{only}{labels}"
+        times = f", {self.scorings:,} times, with weights returning between" if self.rehearsals else ""
+        return f"Score every {self.granularity} by {self.criterion}{images}{only}{labels}{times}"
 
 
 class Inherit(Frozen):
@@ -72,23 +97,6 @@ class Inherit(Frozen):
             "shuffled": "the masks of the finished run, shuffled in each layer", "inverted": "the masks of the finished run, inverted",
         }[self.control]  # fmt: skip
         return f"Put on {which}"
-
-
-class Prune(Frozen):
-    """Remove units by the last scores until exactly `sparsity` of all prunable ones is gone."""
-
-    kind: Literal["prune"] = "prune"
-    sparsity: float
-    granularity: Granularity = "weight"
-    allocation: str = "global"
-    target: Target = "smallest"
-    keep_min: int = 0
-    round: int = 0
-
-    @property
-    def words(self) -> str:
-        which = {"smallest": "lowest-scored", "largest": "highest-scored", "random": "randomly chosen"}[self.target]
-        return f"Remove the {which} {self.granularity}s, {percent(self.sparsity)} gone in all"
 
 
 class Train(Frozen):

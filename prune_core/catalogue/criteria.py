@@ -91,6 +91,10 @@ class SnipOptions(ScoringOptions):
     )
 
 
+class IterativeSnipOptions(ScoringOptions):
+    resample: bool = Field(True, description="Draw new images in every round; otherwise all rounds look at the same ones.")
+
+
 class GraspOptions(DataOptions):
     balanced: bool = Field(True, description="Equally many images of each class: 10 of each of ten, in the paper's runs on CIFAR.")
     temperature: float = Field(200.0, gt=0, le=1e6, description="Logits are divided by it before the loss.")
@@ -144,6 +148,31 @@ L2_NORM = Criterion(
     oracle="A loop over filters, in Python floats.", family="magnitude",
 )  # fmt: skip
 
+ITERATIVE_SNIP = Criterion(
+    name="iterative_snip", title="Iterative SNIP", summary="SNIP in many small rounds: what is left is scored anew after each.",
+    function="prune_core.criteria.iterative_snip:score", options=IterativeSnipOptions,
+    formula=r"s_j = |c_j w_j \, \partial L / \partial w_j (c \odot w)|", papers=(papers.DE_JORGE_2021, papers.LEE_2019), rounds=60,
+    needs=frozenset({"data", "labels", "gradients"}), granularities=frozenset({"weight"}),
+    deviations=(
+        "The published code gives pruned weights the lowest score there is, so that they return where scores tie at it; here they never do.",
+        "The published code scores with batch norm in training mode (option: batch norm mode) and keeps every tie at the threshold.",
+        "Where one scoring stands by itself (score only, or each round of train, prune, fine-tune) it is SNIP's.",
+    ),
+    oracle="Central differences of explicit gates in every round, in float64; with one round, SNIP's masks.", family="snip",
+)  # fmt: skip
+FORCE = Criterion(
+    name="force", title="FORCE", summary="SNIP in many small rounds, in which removed weights may return until the last.",
+    function="prune_core.criteria.force:score", options=IterativeSnipOptions,
+    formula=r"s_j = |w_j \, \partial L / \partial w_j (c \odot w)|", papers=(papers.DE_JORGE_2021,), rounds=60, rehearses=True,
+    needs=frozenset({"data", "labels", "gradients"}), granularities=frozenset({"weight"}),
+    deviations=(
+        "The rounds are rehearsed on a copy and only the last mask is put on, once; after that nothing returns.",
+        "The published code scores with batch norm in training mode (option: batch norm mode) and keeps every tie at the threshold.",
+        "Weights return in pruning at the start alone; where one scoring stands by itself it is SNIP's.",
+    ),
+    oracle="Central differences of the loss at the sparse network times the dense weights; scores by hand of a network in which a weight returns.",
+    family="snip",
+)  # fmt: skip
 GRASP = Criterion(
     name="grasp", title="GraSP", summary="Keeps the weights whose removal would weaken the flow of gradients most, before any training.",
     function="prune_core.criteria.grasp:score", options=GraspOptions, formula=r"s_j = w_j \, (H \, \partial L / \partial w)_j",
@@ -169,4 +198,4 @@ SYNFLOW = Criterion(
     oracle="Every path of a small network, one by one; the same total in every layer, and into and out of every unit.", family="synflow",
 )  # fmt: skip
 
-CRITERIA = (SNIP, GRASP, SYNFLOW, MAGNITUDE, RANDOM, L2_NORM)
+CRITERIA = (SNIP, ITERATIVE_SNIP, FORCE, GRASP, SYNFLOW, MAGNITUDE, RANDOM, L2_NORM)

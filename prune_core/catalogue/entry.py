@@ -136,6 +136,7 @@ class Criterion(Entry):
     granularities: frozenset[Granularity]
     default_allocation: str = "global"
     rounds: int = Field(1, description="Rounds of a pruning at the start, where nobody says another number.")
+    rehearses: bool = Field(False, description="Rounds at the start are rehearsed while scoring: until the last, what went may return.")
     signed: bool = Field(False, description="Scores lie on both sides of 0; pictures show their size.")
     deviations: tuple[str, ...] = ()
     oracle: str

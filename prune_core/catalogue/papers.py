@@ -21,6 +21,10 @@ TANAKA_2020 = Paper(
     authors="Tanaka, Kunin, Yamins & Ganguli", year=2020, venue="NeurIPS",
     title="Pruning neural networks without any data by iteratively conserving synaptic flow",
 )  # fmt: skip
+DE_JORGE_2021 = Paper(
+    authors="de Jorge, Sanyal, Behl, Torr, Rogez & Dokania", year=2021, venue="ICLR",
+    title="Progressive skeletonization: trimming more fat from a network at initialization",
+)  # fmt: skip
 ALPAYDIN_1998 = Paper(authors="Alpaydin & Kaynak", title="Optical recognition of handwritten digits (UCI)", year=1998)
 LIU_2019 = Paper(authors="Liu, Sun, Zhou, Huang & Darrell", title="Rethinking the value of network pruning", year=2019, venue="ICLR")
 FRANKLE_2021 = Paper(

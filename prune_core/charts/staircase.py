@@ -15,7 +15,13 @@ from .accuracy import epoch_ticks, spaced
 from .theme import SCISSORS, Theme, faded, figure
 
 WHICH = {"smallest": "lowest-scored", "largest": "highest-scored", "random": "randomly chosen"}
-KNOWN = {"snip": "least sensitive", "magnitude": "smallest", "l2_norm": "weakest"}
+KNOWN = {
+    "snip": "least sensitive",
+    "iterative_snip": "least sensitive",
+    "force": "least sensitive",
+    "magnitude": "smallest",
+    "l2_norm": "weakest",
+}
 
 
 class Line(NamedTuple):
@@ -138,7 +144,8 @@ def removal(score: Score, prune: Prune) -> str:
     first = ""
     if "data" in catalogue.criteria[score.criterion].needs:
         n = score.options.get("n_examples")
-        first = f"score with {catalogue.criteria[score.criterion].title} on {f'{n:,}' if isinstance(n, int) else 'all'} images, "
+        again = f" {words.counted(score.scorings)} times, what went returning between" if score.rehearsals else ""
+        first = f"score with {catalogue.criteria[score.criterion].title} on {f'{n:,}' if isinstance(n, int) else 'all'} images{again}, "
     return f"{first}remove the {which} {prune.granularity}s"
 
 

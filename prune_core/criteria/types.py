@@ -1,7 +1,7 @@
 """What a criterion is given and what it returns."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from torch import Generator, Tensor, nn
@@ -20,6 +20,7 @@ class Scoring(Generic[O]):
     batches: pairs of standardised images (B, C, H, W) and labels (B,); B may vary. Empty where the entry needs no data.
     generator: on the CPU, of this run, criterion and round alone.
     input_shape: of one image, (C, H, W).
+    masks: name -> bool tensor of the weight's shape, what a rehearsed pruning has left; the weights themselves are as they were. Mostly empty.
     """
 
     model: nn.Module
@@ -29,3 +30,4 @@ class Scoring(Generic[O]):
     options: O
     generator: Generator
     input_shape: tuple[int, ...] = ()
+    masks: Mapping[str, Tensor] = field(default_factory=dict)

@@ -47,7 +47,7 @@ from .network import Network, first_layer_form
 from .optimiser import OPTIMISERS, Optimiser
 from .paths import effective
 from .pruning import inherit, prune
-from .scoring import alive, histograms, score
+from .scoring import alive, histograms, rehearse, score
 from .survey import mean_image, survey
 from .training import Clock, Sums, learning_rate, train
 
@@ -193,7 +193,13 @@ class Execution:
     def score(self, step: Score) -> Iterator[Event]:
         self.tell(f"Scoring by {step.criterion}")
         began = time.perf_counter()
-        scores = score(step, self.network, self.data, self.spec.seed)
+        masks: dict[str, torch.Tensor] = {}
+        for rehearsal in step.rehearsals:
+            if self.stop():
+                self.broken_off = True
+                return
+            masks = rehearse(rehearsal, step, self.network, self.data, self.spec.seed, masks)
+        scores = score(step, self.network, self.data, self.spec.seed, masks)
         looking = survey(step, self.network, scores, self.spec.seed) if step.sparsities else None
         seconds = time.perf_counter() - began
         common: dict[str, Any] = {
@@ -328,7 +334,7 @@ class Execution:
             return int((step.until - step.start) * self.spec.dataset_entry.train)
         if isinstance(step, Score):
             n = step.options.get("n_examples", 1)
-            return self.spec.dataset_entry.train if n == "all" else int(n)
+            return step.scorings * (self.spec.dataset_entry.train if n == "all" else int(n))
         return 0
 
     def tell(self, doing: str) -> None:

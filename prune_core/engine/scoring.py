@@ -2,27 +2,32 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from types import MappingProxyType
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from ..catalogue import criteria, function_of
-from ..catalogue.criteria import DataOptions, RandomOptions, ScopeOptions
+from ..catalogue.criteria import DataOptions, IterativeSnipOptions, RandomOptions, ScopeOptions
 from ..criteria.types import Batch, Scores, Scoring
 from ..events import Histogram
-from ..steps import Score
+from ..steps import Prune, Score
 from ..streams import seed_of
 from .dataset import Data, Images
 from .errors import RunError
-from .masks import generator
+from .masks import generator, masks_from
 from .network import Network
 
 BINS = 40
+NOTHING: Mapping[str, Tensor] = MappingProxyType({})
 
 
-def score(step: Score, network: Network, data: Data, seed: int) -> Scores:
-    """Scores of every unit, name -> float64 tensor on the CPU; higher stays. Raises RunError where one is not finite, naming the layer."""
+def score(step: Score, network: Network, data: Data, seed: int, masks: Mapping[str, Tensor] = NOTHING) -> Scores:
+    """Scores of every unit, name -> float64 tensor on the CPU; higher stays. Raises RunError where one is not finite, naming the layer.
+
+    masks: what a rehearsal has left, by parameter; empty before the first.
+    """
     entry = criteria[step.criterion]
     options = entry.options.model_validate(step.options)
     assert isinstance(options, ScopeOptions)
@@ -30,8 +35,10 @@ def score(step: Score, network: Network, data: Data, seed: int) -> Scores:
     stays = isinstance(options, RandomOptions) and options.stay
     chance = generator(seed_of(seed, "random", None if stays else step.round))
     with untouched(network.module):
-        batches = prepared(network.module, data, options, seed, step.round) if isinstance(options, DataOptions) else []
-        scores: Scores = function_of(entry)(Scoring(network.module, weights, units, batches, options, chance, network.entry.input_shape))
+        batches = prepared(network.module, data, options, seed, images_round(step, options)) if isinstance(options, DataOptions) else []
+        scores: Scores = function_of(entry)(
+            Scoring(network.module, weights, units, batches, options, chance, network.entry.input_shape, masks)
+        )
     scores = {name: values.cpu() for name, values in scores.items()}
     for name, values in scores.items():
         if bad := int((~values.isfinite()).sum()):
@@ -40,6 +47,17 @@ def score(step: Score, network: Network, data: Data, seed: int) -> Scores:
                 "Activations or gradients ran over; try another initialisation or a smaller learning rate."
             )
     return scores
+
+
+def rehearse(pruning: Prune, step: Score, network: Network, data: Data, seed: int, masks: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """What a pruning of the step's rehearsals would leave, by scores of what `masks` leave: name -> bool tensor. Changes nothing."""
+    scores = score(step.model_copy(update={"round": pruning.round}), network, data, seed, masks)
+    return masks_from(pruning, scores, alive(step, network, scores), seed)[1]
+
+
+def images_round(step: Score, options: DataOptions) -> int:
+    """The round whose images a scoring looks at: its own, unless all rounds are to look at those of the first."""
+    return 1 if isinstance(options, IterativeSnipOptions) and not options.resample else step.round
 
 
 def ranked(step: Score, network: Network, options: ScopeOptions) -> tuple[dict[str, Tensor], dict[str, tuple[int, ...]]]:

@@ -103,6 +103,15 @@ def test_a_run_stopped_at_any_moment_resumes_to_the_same_sha256(tmp_path_factory
     assert last.event.weights_sha256 == reference(spec)
 
 
+def test_a_run_stopped_while_it_rehearses_begins_that_scoring_again_and_ends_the_same(tmp_path):
+    spec = RunSpec(criterion="force", epochs=0, protocol_options={"rounds": 6})
+    stopped = [event.kind for _, event in execute(spec, files=Folder(tmp_path), stop=Stop(4))]
+    assert stopped == ["started", "cancelled"]
+    *_, resumed = execute(spec, files=Folder(tmp_path))
+    *_, whole = execute(spec)
+    assert resumed.event.weights_sha256 == whole.event.weights_sha256
+
+
 class TestOnceItsTestPartWasMeasured:
     """A run that is broken off then still ends with what was measured, and with its weights."""
 

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prune_core import RunSpec, catalogue, plan
+from prune_core.estimate import images
 from prune_core.steps import STEPS, Evaluate, Initialise, Prune, Score, Train
 
 PARENT = {"fingerprint": "a" * 64, "group": "b" * 64, "event": 5, "mask_checksum": "c" * 64}
@@ -94,12 +95,21 @@ def test_one_round_is_single_shot_and_scores_of_each_class_are_one_step_each():
     assert [s.options["classes"] for s in steps if isinstance(s, Score)] == [[k] for k in range(10)]
 
 
-@pytest.mark.parametrize(("criterion", "rounds"), [("snip", 1), ("magnitude", 1), ("synflow", 100)])
+@pytest.mark.parametrize(("criterion", "rounds"), [("snip", 1), ("magnitude", 1), ("iterative_snip", 60), ("synflow", 100)])
 def test_with_nothing_said_a_pruning_at_the_start_takes_the_rounds_of_its_criterion(criterion, rounds):
     left = [1 - s.sparsity for s in prunings(RunSpec(criterion=criterion, sparsity=0.9))]
     assert left == pytest.approx([0.1 ** (r / rounds) for r in range(1, rounds + 1)])
     assert len(prunings(RunSpec(criterion=criterion, protocol_options={"rounds": 3}))) == 3
     assert len(prunings(RunSpec(criterion=criterion, protocol="iterative"))) == 5
+
+
+def test_force_rehearses_all_rounds_but_the_last_and_prunes_once():
+    spec = RunSpec(criterion="force", sparsity=0.9)
+    (score,), (prune,) = ([s for s in plan(spec) if isinstance(s, kind)] for kind in (Score, Prune))
+    assert [1 - p.sparsity for p in (*score.rehearsals, prune)] == pytest.approx([0.1 ** (r / 60) for r in range(1, 61)])
+    assert [p.round for p in (*score.rehearsals, prune)] == list(range(1, 61))
+    assert score.round == prune.round
+    assert images(spec, score) == 60 * 100
 
 
 def test_training_a_new_draw_after_scoring_is_an_option_of_snip():

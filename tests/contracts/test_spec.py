@@ -14,7 +14,7 @@ CRITERIA = ", ".join(sorted(catalogue.criteria))
 SPECS = st.builds(
     lambda protocol, **fields: RunSpec(protocol=protocol, parent=PARENT if "parent" in catalogue.protocols[protocol].uses else None, **fields),
     model=st.sampled_from(["lenet_300_100", "lenet_5", "small_conv"]), dataset=st.sampled_from(sorted(catalogue.datasets)),
-    criterion=st.sampled_from(["snip", "magnitude", "random", "synflow"]), protocol=st.sampled_from(sorted(catalogue.protocols)),
+    criterion=st.sampled_from(["snip", "magnitude", "random", "force", "synflow"]), protocol=st.sampled_from(sorted(catalogue.protocols)),
     sparsity=st.floats(0, 0.999999), epochs=st.integers(0, 10_000), seed=st.integers(0, 2**63 - 1), lr=st.none() | st.floats(1e-6, 100),
     allocation=st.none() | st.sampled_from(sorted(catalogue.allocations)), optimizer=st.none() | st.sampled_from(["sgd", "adam"]),
 )  # fmt: skip

@@ -1,5 +1,6 @@
 """Networks small enough to check by hand, and what a criterion is given about them."""
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import torch
@@ -35,7 +36,8 @@ def tiny(seed: int = 0, sizes: tuple[int, ...] = (7, 5)) -> Tiny:
     return Tiny(model, weights, batches)
 
 
-def ask(score, net: Tiny, options) -> Scores:
-    """Scores of a criterion's function on a tiny network."""
+def ask(score, net: Tiny, options, masks: Mapping[str, Tensor] = {}) -> Scores:
+    """Scores of a criterion's function on a tiny network. masks: what a rehearsal has left."""
     units = {n: tuple(w.shape) for n, w in net.weights.items()}
-    return score(Scoring(net.model, net.weights, units, net.batches, options, torch.Generator().manual_seed(0)))
+    chance = torch.Generator().manual_seed(0)
+    return score(Scoring(net.model, net.weights, units, net.batches, options, chance, tuple(net.batches[0][0].shape[1:]), masks))
