@@ -1,36 +1,18 @@
 """The one place where scores become masks: by exact counts and seeded keys, never by comparing with a threshold."""
 
-from collections.abc import Mapping, Sequence
-from itertools import pairwise
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
+from ..allocations.ranking import Flags, Keys, Ranking
 from ..catalogue import allocations, function_of
 from ..counting import kept
 from ..steps import Prune, Target
 from ..streams import seed_of
 from .errors import RunError
-
-Floats = NDArray[np.float64]
-Flags = NDArray[np.bool_]
-
-
-class Ranking(NamedTuple):
-    """Units of all layers in one row. scores: (n,), higher stays. keys: (n,), a permutation that breaks ties. alive: (n,). sizes: units a layer."""
-
-    scores: Floats
-    keys: NDArray[np.int64]
-    alive: Flags
-    sizes: tuple[int, ...]
-
-    @property
-    def slices(self) -> list[slice]:
-        ends = np.cumsum((0, *self.sizes))
-        return [slice(int(a), int(b)) for a, b in pairwise(ends)]
 
 
 class Cut(NamedTuple):
@@ -49,7 +31,7 @@ def ranking(scores: Mapping[str, Tensor], alive: Mapping[str, Tensor], seed: int
         flat = 0.0 - flat
     elif target == "random":
         flat = np.asarray(torch.rand(flat.size, generator=generator(seed_of(seed, "target", round)), dtype=torch.float64))
-    return Ranking(flat, tie_keys(seed, flat.size), living, tuple(s.numel() for s in scores.values()))
+    return Ranking(flat, tie_keys(seed, flat.size), living, tuple(tuple(s.shape) for s in scores.values()))
 
 
 def masks_from(step: Prune, scores: Mapping[str, Tensor], alive: Mapping[str, Tensor], seed: int) -> tuple[Cut, dict[str, Tensor]]:
@@ -63,7 +45,7 @@ def masks_from(step: Prune, scores: Mapping[str, Tensor], alive: Mapping[str, Te
     return made, {name: torch.from_numpy(made.kept[place].reshape(s.shape).copy()) for (name, s), place in places}
 
 
-def tie_keys(seed: int, n: int) -> NDArray[np.int64]:
+def tie_keys(seed: int, n: int) -> Keys:
     """The run's permutation of the flat index: of equal scores, the smaller key stays. Drawn from "<seed>/ties" alone."""
     return torch.randperm(n, generator=generator(seed_of(seed, "ties"))).numpy()
 
@@ -75,9 +57,10 @@ def generator(seed: int) -> torch.Generator:
 def cut(step: Prune, ranked: Ranking) -> Cut:
     """Keep exactly floor((1 - s) n + 1/2) of all n units, as the step's allocation shares them out. Raises ValueError with numbers where that can't be."""
     count = kept(ranked.scores.size, step.sparsity)
-    least = sum(min(step.keep_min, int(ranked.alive[s].sum())) for s in ranked.slices)
+    least = sum(min(step.keep_min, left) for left in ranked.left)
     count = min(max(count, least), int(ranked.alive.sum()))
-    stays: Flags = function_of(allocations[step.allocation])(ranked, count, step.keep_min)
+    entry = allocations[step.allocation]
+    stays: Flags = function_of(entry)(ranked, count, step.keep_min, entry.options())
     assert int(stays.sum()) == count
     assert not np.any(stays & ~ranked.alive)
     goes = ranked.alive & ~stays
@@ -88,32 +71,3 @@ def cut(step: Prune, ranked: Ranking) -> Cut:
         return Cut(stays, None if step.target == "random" else threshold, 0)
     ties = int(((ranked.scores == threshold) & ranked.alive).sum()) if bool((ranked.scores[goes] == threshold).any()) else 0
     return Cut(stays, -threshold if step.target == "largest" else threshold, ties)
-
-
-def best(scores: Floats, keys: NDArray[np.int64], count: int) -> Flags:
-    """The `count` highest scores; among equal ones those with the smallest keys. Shape (n,)."""
-    return levels(scores, keys, (count,)) > 0
-
-
-def levels(scores: Floats, keys: NDArray[np.int64], counts: Sequence[int]) -> NDArray[np.int16]:
-    """At how many of the counts each unit would stay, shape (n,): one partition answers every sparsity.
-
-    Nested by construction: what stays at a count stays at every larger one.
-    """
-    n = scores.size
-    level = np.zeros(n, np.int16)
-    level += np.int16(sum(c >= n for c in counts))
-    asked = [c for c in counts if 0 < c < n]
-    if not asked:
-        return level
-    positions = sorted({n - c for c in asked})
-    ordered = np.partition(scores, positions)
-    thresholds = np.sort(np.array([ordered[n - c] for c in asked]))
-    level += np.searchsorted(thresholds, scores, side="right").astype(np.int16)
-    for value in np.unique(thresholds):
-        tied = np.flatnonzero(scores == value)
-        above = int((scores > value).sum())
-        order = np.argsort(keys[tied])
-        for room in (c - above for c in asked if ordered[n - c] == value):
-            level[tied[order[room:]]] -= 1
-    return level

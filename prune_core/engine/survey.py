@@ -6,12 +6,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from ..allocations.ranking import levels
 from ..catalogue.entry import Layer
 from ..counting import kept
 from ..criteria.types import Scores
 from ..steps import Score
 from .dataset import Data
-from .masks import levels, ranking
+from .masks import ranking
 from .network import Network
 from .scoring import alive
 
