@@ -6,7 +6,7 @@ from typing import Any, Literal, NamedTuple, get_args, get_origin
 from pydantic.fields import FieldInfo
 
 from . import catalogue
-from .catalogue import Criterion, DataSet, Entry, Model, Protocol
+from .catalogue import Allocation, Criterion, DataSet, Entry, Model, Protocol
 from .catalogue.entry import Paper, Recipe
 from .spec_words import ABSENT, title_of, value_of
 
@@ -14,6 +14,7 @@ NEEDS = {
     "data": "training images", "labels": "their labels", "gradients": "one backward pass", "trained": "the weights, best after some training",
 }  # fmt: skip
 USES = {"training": "trains the network", "criterion": "asks a criterion", "sparsity": "removes a chosen share"}
+RANKS = {"network": "all of them together", "layer": "those of each layer by themselves"}
 BOUNDS = (("ge", "at least {:,}"), ("gt", "above {:,}"), ("le", "at most {:,}"), ("lt", "below {:,}"))
 
 
@@ -54,8 +55,8 @@ def needs(criterion: Criterion) -> str:
     return listed(found) if found else "nothing but the network"
 
 
-def removes(criterion: Criterion) -> str:
-    return listed([f"{'single ' if g == 'weight' else 'whole '}{g}s" for g in ("weight", "channel") if g in criterion.granularities])
+def removes(entry: Criterion | Allocation) -> str:
+    return listed([f"{'single ' if g == 'weight' else 'whole '}{g}s" for g in ("weight", "channel") if g in entry.granularities])
 
 
 def reads(protocol: Protocol) -> str:
@@ -72,6 +73,8 @@ def facts(entry: Entry) -> list[tuple[str, str]]:
         case Criterion():
             found = [("Needs", needs(entry)), ("Removes", removes(entry)),
                      ("Shared out by", value_of("allocation", entry.default_allocation).lower() + ", if nobody chooses")]  # fmt: skip
+        case Allocation():
+            found = [("Shares out", removes(entry)), ("Ranks", RANKS[entry.within])]
         case Protocol():
             found = [("What it does", reads(entry))]
         case Model():

@@ -9,17 +9,19 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, ValidationError, field_validator, model_validator
 
 from . import catalogue
-from .catalogue import Criterion, DataSet, Entry, Model, Options, Protocol
-from .steps import Granularity, percent
+from .catalogue import Allocation, Criterion, DataSet, Entry, Model, Options, Protocol
+from .steps import DECILES, Granularity, percent
 from .wording import Problem, SpecError, problems_of, refuse, shown, unknown
 
 TABLES: Mapping[str, Mapping[str, Entry]] = {
-    "model": catalogue.models, "dataset": catalogue.datasets, "criterion": catalogue.criteria, "protocol": catalogue.protocols
+    "model": catalogue.models, "dataset": catalogue.datasets, "criterion": catalogue.criteria, "protocol": catalogue.protocols,
+    "allocation": catalogue.allocations,
 }  # fmt: skip
 DEFAULTS = {"model": "lenet_300_100", "dataset": "digits", "criterion": "snip", "protocol": "prune_at_init"}
 TRAINING = ("optimizer", "lr", "momentum", "weight_decay", "batch_size", "lr_milestones", "augment")
-BY_SCORE = {"smallest": "lowest scores first", "largest": "highest scores first", "random": "by lot"}
-BY_SIZE = {"smallest": "smallest first", "largest": "largest first", "random": "by lot"}
+D_FIRST = {target: f"D{j} first" for target, j in DECILES.items()}
+BY_SCORE = {"smallest": "lowest scores first", "largest": "highest scores first", "random": "by lot"} | D_FIRST
+BY_SIZE = {"smallest": "smallest first", "largest": "largest first", "random": "by lot"} | D_FIRST
 METHODS = {"from_scratch": "{}, from scratch", "mask_control": "{}, {} mask", "train_longer": "{}, trained on"}
 LONGEST_JSON = 1_000_000
 
@@ -60,6 +62,7 @@ class RunSpec(BaseModel):
         None, description="Remove single weights or whole channels. Default: weights where the criterion ranks them."
     )
     allocation: str | None = Field(None, description="How what is kept is shared out over the layers. Default: the criterion's.")
+    allocation_options: SerializeAsAny[Options] = Field(default_factory=Options)
     epochs: int = Field(10, ge=0, le=10_000, description="All training of the run: passes over the training images.")
     batch_size: int | None = Field(None, ge=1, le=65_536, description="Images in one training step.")
     optimizer: Literal["sgd", "adam"] | None = Field(None, description="SGD with momentum, or Adam.")
@@ -85,7 +88,11 @@ class RunSpec(BaseModel):
             raise SpecError([Problem("spec", f"must be an object of fields and values, got {shown(data)}.")])
         data, problems = dict(data), []
         for field, table in TABLES.items():
-            name = data.get(field, DEFAULTS[field])
+            name = data.get(field, DEFAULTS.get(field))
+            if name is None and isinstance(data.get(f"{field}_options"), dict) and data.pop(f"{field}_options"):
+                problems.append(
+                    Problem(f"{field}_options", f"belong to a named {field}, and none is named. Choices: {', '.join(sorted(table))}.")
+                )
             if not isinstance(name, str) or name not in table:
                 continue
             options = data.pop(f"{field}_options", None)
@@ -107,18 +114,11 @@ class RunSpec(BaseModel):
             raise SpecError(problems)
         return spec
 
-    @field_validator("model", "dataset", "criterion", "protocol")
+    @field_validator("model", "dataset", "criterion", "protocol", "allocation")
     @classmethod
     def is_in_the_catalogue(cls, name: str | None, info: Any) -> str | None:
         if name is not None and name not in TABLES[info.field_name]:
             raise refuse(unknown(name, TABLES[info.field_name]))
-        return name
-
-    @field_validator("allocation")
-    @classmethod
-    def is_an_allocation(cls, name: str | None) -> str | None:
-        if name is not None and name not in catalogue.allocations:
-            raise refuse(unknown(name, catalogue.allocations))
         return name
 
     @field_validator("device")
@@ -148,7 +148,7 @@ class RunSpec(BaseModel):
 
     @model_validator(mode="after")
     def fits_together(self) -> Self:
-        problems = [*self.shape_problems(), *self.criterion_problems(), *self.score_problems()]
+        problems = [*self.shape_problems(), *self.criterion_problems(), *self.allocation_problems(), *self.score_problems()]
         if self.augment:
             problems.append(Problem("augment", f"{self.dataset} has no augmentation. Choices: false."))
         problems += self.parent_problems()
@@ -209,6 +209,42 @@ class RunSpec(BaseModel):
             )
         return problems
 
+    def allocation_problems(self) -> list[Problem]:
+        entry, granularity = self.allocation_entry, self.resolved_granularity
+        if entry is None:
+            return []
+        problems = []
+        if granularity not in entry.granularities:
+            fits = sorted(a.name for a in catalogue.allocations.values() if granularity in a.granularities)
+            problems.append(
+                Problem("allocation", f"{entry.name} shares out weights, and {granularity}s are pruned here. Choices: {', '.join(fits)}.")
+            )
+        target = getattr(self.protocol_options, "target", "smallest")
+        if target in DECILES and entry.within == "network":
+            fits = sorted(a.name for a in catalogue.allocations.values() if a.within == "layer" and granularity in a.granularities)
+            problems.append(
+                Problem(
+                    "protocol_options.target",
+                    f"{target} is cut within each layer, and allocation {entry.name} ranks over all of them. "
+                    f"Allocations that fit: {', '.join(fits)}.",
+                )
+            )
+        given, ranked = getattr(self.allocation_options, "fractions", ()), self.ranked_layers
+        if given and ranked and len(given) != len(ranked):
+            problems.append(
+                Problem("allocation_options.fractions", f"{self.model} needs {len(ranked)} ({', '.join(ranked)}), got {len(given)}.")
+            )
+        return problems
+
+    @property
+    def ranked_layers(self) -> tuple[str, ...]:
+        """Titles of the layers whose units are ranked, in the order of the network; none where patterns choose them by parameter."""
+        if self.resolved_granularity == "channel":
+            return tuple(group.title for group in self.model_entry.channel_groups)
+        if any(getattr(self.criterion_options, name, None) for name in ("include_bias", "include", "exclude")):
+            return ()
+        return tuple(layer.title for layer in self.model_entry.layers)
+
     def parent_problems(self) -> list[Problem]:
         reads = "parent" in self.protocol_entry.uses
         if reads and self.parent is None:
@@ -249,6 +285,14 @@ class RunSpec(BaseModel):
         return None if self.criterion is None else catalogue.criteria[self.criterion]
 
     @property
+    def allocation_entry(self) -> Allocation | None:
+        """How units are shared out, the criterion's own way where nothing is said; None where nothing is pruned by scores."""
+        criterion = self.criterion_entry
+        if criterion is None or "allocation" not in self.protocol_entry.uses:
+            return None
+        return catalogue.allocations[self.allocation or criterion.default_allocation]
+
+    @property
     def protocol_entry(self) -> Protocol:
         return catalogue.protocols[self.protocol]
 
@@ -280,6 +324,7 @@ class RunSpec(BaseModel):
             known |= dict.fromkeys(TRAINING) | {"epochs": 0}
         if "criterion" not in uses or entry is None:
             known |= {"criterion": None, "criterion_options": Options(), "sparsity": 0.0, "granularity": None, "allocation": None}
+            known |= {"allocation_options": Options()}
         else:
             known |= {"granularity": self.resolved_granularity, "allocation": self.allocation or entry.default_allocation}
         if "sparsity" not in uses:
@@ -300,6 +345,8 @@ class RunSpec(BaseModel):
 
     def _digest(self, exclude: Any) -> str:
         data = self.resolved().model_dump(mode="json", exclude=exclude)
+        if not data["allocation_options"]:
+            del data["allocation_options"]  # fingerprints from before there was any allocation with options stay
         return hashlib.sha256(json.dumps(data, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
     @classmethod

@@ -70,7 +70,7 @@ def settings_of(spec: RunSpec) -> list[Setting]:
         group = "Training" if name in GROUPS else "Run"
         usual = getattr(spec, name) == default
         found.append(Setting(name, TITLES.get(name) or title_of(name, RunSpec.model_fields[name]), value_of(name, value), group, usual))
-    for field in ("criterion", "protocol", "model", "dataset"):
+    for field in ("allocation", "criterion", "protocol", "model", "dataset"):
         entry = ENTRIES[field].get(getattr(resolved, field) or "")
         options = getattr(resolved, f"{field}_options")
         if entry is not None and isinstance(options, entry.options):
@@ -121,7 +121,7 @@ def value_of(name: str, value: Any) -> str:
         return ABSENT
     if isinstance(value, bool):
         return "yes" if value else "no"
-    if name in ("sparsity", "lr_milestones", "sparsities"):
+    if name in ("sparsity", "lr_milestones", "sparsities", "fractions"):
         return listed([percent(v) for v in value]) if isinstance(value, tuple) else percent(value)
     if name == "granularity":
         return f"{value}s"

@@ -3,12 +3,21 @@
 Points in training are epochs as real numbers, counted from the start of the run.
 """
 
-from typing import Annotated, Any, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 Granularity = Literal["weight", "channel"]
-Target = Literal["smallest", "largest", "random"]
+Decile = Literal[
+    "decile_0", "decile_1", "decile_2", "decile_3", "decile_4", "decile_5", "decile_6", "decile_7", "decile_8", "decile_9", "decile_10"
+]
+Target = Literal["smallest", "largest", "random", Decile]
+DECILES: Mapping[str, int] = {target: j for j, target in enumerate(get_args(Decile))}
+WHICH: Mapping[str, str] = {
+    "smallest": "lowest-scored {}", "largest": "highest-scored {}", "random": "randomly chosen {}",
+    **{target: f"{{}} from decile D{j} of each layer upwards" for target, j in DECILES.items()}, "decile_10": "highest-scored {} of each layer",
+}  # fmt: skip
 Part = Literal["train", "validation", "test"]
 
 
@@ -31,20 +40,23 @@ class Initialise(Frozen):
 
 
 class Prune(Frozen):
-    """Remove units by the last scores until exactly `sparsity` of all prunable ones is gone."""
+    """Remove units by the last scores until exactly `sparsity` of all prunable ones is gone.
+
+    `target`: who goes. `decile_j`: within each layer, its survivors ascending from rank floor(j n / 10) upwards; `decile_10` its highest.
+    """
 
     kind: Literal["prune"] = "prune"
     sparsity: float
     granularity: Granularity = "weight"
     allocation: str = "global"
+    allocation_options: dict[str, Any] = Field(default_factory=dict)
     target: Target = "smallest"
     keep_min: int = 0
     round: int = 0
 
     @property
     def words(self) -> str:
-        which = {"smallest": "lowest-scored", "largest": "highest-scored", "random": "randomly chosen"}[self.target]
-        return f"Remove the {which} {self.granularity}s, {percent(self.sparsity)} gone in all"
+        return f"Remove the {WHICH[self.target].format(f'{self.granularity}s')}, {percent(self.sparsity)} gone in all"
 
 
 class Score(Frozen):

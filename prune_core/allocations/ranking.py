@@ -7,6 +7,9 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
+
+from ..steps import DECILES, Target
 
 Floats = NDArray[np.float64]
 Keys = NDArray[np.int64]
@@ -17,12 +20,16 @@ class Ranking(NamedTuple):
     """Units of all layers in one row. scores: (n,), higher stays. keys: (n,), a permutation that breaks ties. alive: (n,).
 
     shapes: of the layers' scores, in network order: those of the parameters where weights are ranked, (channels,) where channels are.
+    weights: the ranked parameters themselves, of these shapes; none where channels are ranked.
+    target: who goes. Scores and keys are turned for all targets but the deciles, which depend on how many go and are cut within layers.
     """
 
     scores: Floats
     keys: Keys
     alive: Flags
     shapes: tuple[tuple[int, ...], ...]
+    weights: tuple[Tensor, ...] = ()
+    target: Target = "smallest"
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -69,16 +76,31 @@ def levels(scores: Floats, keys: Keys, counts: Sequence[int]) -> NDArray[np.int1
     return level
 
 
+def outside_decile(scores: Floats, keys: Keys, count: int, decile: int) -> Flags:
+    """All but those that go so that `count` stay: the scores ascending, from the decile's first rank upwards (Bartoldson et al. 2020, A.3.2).
+
+    decile: 0 to 9. Rank floor(decile n / 10) is the first to go, or an earlier one where too few follow it. Of equal scores, the larger key
+    counts as the lower. Shape (n,).
+    """
+    n = scores.size
+    start = min(decile * n // 10, count)
+    stays = np.ones(n, dtype=bool)
+    stays[np.lexsort((-keys, scores))[start : start + n - count]] = False
+    return stays
+
+
 def best_alive(ranked: Ranking, place: slice, count: int) -> Flags:
-    """The layer's best survivors, as flags over the layer."""
+    """Those of the layer's survivors that the target leaves, as flags over the layer: the best, or all outside a decile."""
     stays = np.zeros(place.stop - place.start, dtype=bool)
     survivors = np.flatnonzero(ranked.alive[place])
-    stays[survivors[best(ranked.scores[place][survivors], ranked.keys[place][survivors], min(count, survivors.size))]] = True
+    scores, keys, count = ranked.scores[place][survivors], ranked.keys[place][survivors], min(count, survivors.size)
+    decile = DECILES.get(ranked.target, 10)
+    stays[survivors[best(scores, keys, count) if decile == 10 else outside_decile(scores, keys, count, decile)]] = True
     return stays
 
 
 def within_layers(ranked: Ranking, counts: Sequence[int]) -> Flags:
-    """As many of every layer's survivors as its count says, the best of them. Shape (n,)."""
+    """As many of every layer's survivors as its count says, those that the target leaves. Shape (n,)."""
     stays = np.zeros_like(ranked.alive)
     for place, n in zip(ranked.slices, counts, strict=True):
         stays[place] = best_alive(ranked, place, n)

@@ -144,7 +144,10 @@ class Criterion(Entry):
 
 
 class Allocation(Entry):
-    """How the units to keep are shared out over the layers."""
+    """How the units to keep are shared out over the layers. `within`: where units compete, all with all or only with those of their layer."""
+
+    granularities: frozenset[Granularity] = frozenset({"weight", "channel"})
+    within: Literal["network", "layer"] = "layer"
 
 
 class Protocol(Entry):

@@ -31,3 +31,18 @@ FRANKLE_2021 = Paper(
     authors="Frankle, Dziugaite, Roy & Carbin", title="Pruning neural networks at initialization: why are we missing the mark?", year=2021,
     venue="ICLR",
 )  # fmt: skip
+MOCANU_2018 = Paper(
+    authors="Mocanu et al.", title="Scalable training of artificial neural networks with adaptive sparse connectivity inspired by network science",
+    year=2018, venue="Nature Communications",
+)  # fmt: skip
+GALE_2019 = Paper(authors="Gale, Elsen & Hooker", title="The state of sparsity in deep neural networks", year=2019)
+EVCI_2020 = Paper(
+    authors="Evci, Gale, Menick, Castro & Elsen", title="Rigging the lottery: making all tickets winners", year=2020, venue="ICML"
+)
+BARTOLDSON_2020 = Paper(
+    authors="Bartoldson, Morcos, Barbu & Erlebacher", title="The generalization-stability tradeoff in neural network pruning", year=2020,
+    venue="NeurIPS",
+)  # fmt: skip
+LEE_2021 = Paper(
+    authors="Lee, Park, Mo, Ahn & Shin", title="Layer-adaptive sparsity for the magnitude-based pruning", year=2021, venue="ICLR"
+)

@@ -27,7 +27,11 @@ class TrainingOptions(Options):
 class PruningOptions(TrainingOptions):
     """What every protocol that prunes has in common."""
 
-    target: Target = Field("smallest", description="Who goes: the lowest scores (usual), the highest, or survivors chosen by lot.")
+    target: Target = Field(
+        "smallest",
+        description="Who goes: the lowest scores (usual), the highest, survivors chosen by lot, or those of each layer from a tenth of its "
+        "ranking upwards (decile 0 the lowest, decile 9 the highest tenth, decile 10 the very highest).",
+    )
     keep_min: int | None = Field(
         None, ge=0, description="At least so many units stay in every layer. Default: 0 for weights, 1 for channels."
     )

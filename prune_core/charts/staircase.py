@@ -9,18 +9,17 @@ from .. import catalogue
 from ..counting import kept
 from ..planning import plan
 from ..spec import RunSpec
-from ..steps import Evaluate, Inherit, Initialise, Prune, Score, Step, Train
+from ..steps import WHICH, Evaluate, Inherit, Initialise, Prune, Score, Step, Train
 from . import words
 from .accuracy import epoch_ticks, spaced
 from .theme import SCISSORS, Theme, faded, figure
 
-WHICH = {"smallest": "lowest-scored", "largest": "highest-scored", "random": "randomly chosen"}
 KNOWN = {
-    "snip": "least sensitive",
-    "iterative_snip": "least sensitive",
-    "force": "least sensitive",
-    "magnitude": "smallest",
-    "l2_norm": "weakest",
+    "snip": "least sensitive {}",
+    "iterative_snip": "least sensitive {}",
+    "force": "least sensitive {}",
+    "magnitude": "smallest {}",
+    "l2_norm": "weakest {}",
 }
 
 
@@ -146,7 +145,7 @@ def removal(score: Score, prune: Prune) -> str:
         n = score.options.get("n_examples")
         again = f" {words.counted(score.scorings)} times, what went returning between" if score.rehearsals else ""
         first = f"score with {catalogue.criteria[score.criterion].title} on {f'{n:,}' if isinstance(n, int) else 'all'} images{again}, "
-    return f"{first}remove the {which} {prune.granularity}s"
+    return f"{first}remove the {which.format(f'{prune.granularity}s')}"
 
 
 def epochs(step: Train) -> str:

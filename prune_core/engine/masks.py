@@ -10,9 +10,12 @@ from torch import Tensor
 from ..allocations.ranking import Flags, Keys, Ranking
 from ..catalogue import allocations, function_of
 from ..counting import kept
-from ..steps import Prune, Target
+from ..steps import DECILES, Prune, Target
 from ..streams import seed_of
 from .errors import RunError
+
+HIGHEST = ("largest", "decile_10")
+WITHOUT_THRESHOLD = ("random", *DECILES)
 
 
 class Cut(NamedTuple):
@@ -23,20 +26,32 @@ class Cut(NamedTuple):
     ties: int
 
 
-def ranking(scores: Mapping[str, Tensor], alive: Mapping[str, Tensor], seed: int, target: Target = "smallest", round: int = 0) -> Ranking:
-    """Line up the scores of all layers in the order given. `largest` turns them round, `random` replaces them by a draw of this run and round."""
+def ranking(
+    scores: Mapping[str, Tensor], alive: Mapping[str, Tensor], seed: int, target: Target = "smallest", round: int = 0,
+    weights: Mapping[str, Tensor] | None = None,
+) -> Ranking:  # fmt: skip
+    """Line up the scores of all layers in the order given. `largest` turns them round, `random` replaces them by a draw of this run and round.
+
+    weights: the ranked parameters by the names of the scores, for allocations that look at them.
+    """
     flat = np.concatenate([s.detach().cpu().numpy().reshape(-1) for s in scores.values()]).astype(np.float64) + 0.0
     living = np.concatenate([alive[name].cpu().numpy().reshape(-1) for name in scores])
-    if target == "largest":
+    if target in HIGHEST:
         flat = 0.0 - flat
     elif target == "random":
         flat = np.asarray(torch.rand(flat.size, generator=generator(seed_of(seed, "target", round)), dtype=torch.float64))
-    return Ranking(flat, tie_keys(seed, flat.size), living, tuple(tuple(s.shape) for s in scores.values()))
+    tensors = tuple(weights[name] for name in scores) if weights else ()
+    return Ranking(flat, tie_keys(seed, flat.size), living, tuple(tuple(s.shape) for s in scores.values()), tensors, target)
 
 
-def masks_from(step: Prune, scores: Mapping[str, Tensor], alive: Mapping[str, Tensor], seed: int) -> tuple[Cut, dict[str, Tensor]]:
-    """What a pruning by these scores decides, and as masks: name -> bool tensor of the scores' shape. Raises RunError with numbers where it can't be."""
-    ranked = ranking(scores, alive, seed, step.target, step.round)
+def masks_from(
+    step: Prune, scores: Mapping[str, Tensor], alive: Mapping[str, Tensor], seed: int, weights: Mapping[str, Tensor] | None = None
+) -> tuple[Cut, dict[str, Tensor]]:
+    """What a pruning by these scores decides, and as masks: name -> bool tensor of the scores' shape. Raises RunError with numbers where it can't be.
+
+    weights: as `ranking` has them.
+    """
+    ranked = ranking(scores, alive, seed, step.target, step.round, weights)
     try:
         made = cut(step, ranked)
     except ValueError as error:
@@ -60,14 +75,19 @@ def cut(step: Prune, ranked: Ranking) -> Cut:
     least = sum(min(step.keep_min, left) for left in ranked.left)
     count = min(max(count, least), int(ranked.alive.sum()))
     entry = allocations[step.allocation]
-    stays: Flags = function_of(entry)(ranked, count, step.keep_min, entry.options())
+    if step.target in DECILES and entry.within == "network":
+        raise ValueError(f"protocol_options.target: {step.target} is cut within each layer, and {entry.name} ranks over all of them.")
+    options = entry.options.model_validate(step.allocation_options)
+    stays: Flags = function_of(entry)(ranked, count, step.keep_min, options)
     assert int(stays.sum()) == count
     assert not np.any(stays & ~ranked.alive)
     goes = ranked.alive & ~stays
     if not stays.any():
         return Cut(stays, None, 0)
     threshold = float(ranked.scores[stays].min())
-    if not goes.any() or step.target == "random":
-        return Cut(stays, None if step.target == "random" else threshold, 0)
+    if step.target in WITHOUT_THRESHOLD:
+        return Cut(stays, None, 0)
+    if not goes.any():
+        return Cut(stays, threshold, 0)
     ties = int(((ranked.scores == threshold) & ranked.alive).sum()) if bool((ranked.scores[goes] == threshold).any()) else 0
     return Cut(stays, -threshold if step.target == "largest" else threshold, ties)

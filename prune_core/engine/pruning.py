@@ -27,7 +27,8 @@ def prune(run: "Execution", step: Prune) -> Iterator[Event]:
     network = run.network
     run.tell("Pruning")
     before, train_before = run.quality("validation"), run.quality("train")
-    made, masks = masks_from(step, run.scores, alive(run.criterion, network, run.scores), run.spec.seed)
+    weights = network.parameters if step.granularity == "weight" else None
+    made, masks = masks_from(step, run.scores, alive(run.criterion, network, run.scores), run.spec.seed, weights)
     if run.spec.keep_weights == "each":
         run.files.save(f"weights-{run.number:04d}.safetensors", run.state(), {})
     network.apply_masks(expanded(network, masks) if step.granularity == "channel" else masks, run.optimiser)

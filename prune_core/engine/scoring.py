@@ -52,7 +52,8 @@ def score(step: Score, network: Network, data: Data, seed: int, masks: Mapping[s
 def rehearse(pruning: Prune, step: Score, network: Network, data: Data, seed: int, masks: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """What a pruning of the step's rehearsals would leave, by scores of what `masks` leave: name -> bool tensor. Changes nothing."""
     scores = score(step.model_copy(update={"round": pruning.round}), network, data, seed, masks)
-    return masks_from(pruning, scores, alive(step, network, scores), seed)[1]
+    weights = network.parameters if step.granularity == "weight" else None
+    return masks_from(pruning, scores, alive(step, network, scores), seed, weights)[1]
 
 
 def images_round(step: Score, options: DataOptions) -> int:

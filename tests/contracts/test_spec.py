@@ -68,6 +68,20 @@ def test_the_fingerprint_knows_the_seed_and_not_the_device_and_the_group_neither
     assert a.fingerprint == c.fingerprint
 
 
+@pytest.mark.parametrize(
+    ("told", "fingerprint"),
+    [
+        ({}, "36f93de7fa1a3f19feaa22b07eb7aa106afd2cb1039f8eb86cb462e2f33ad35f"),
+        ({"allocation": "per_layer"}, "7fffa94b8ad1e70f58279a99a031fab6b8c2c25a6b4306f4c0738190ac8727d7"),
+        ({"model": "small_conv", "criterion": "l2_norm"}, "c48e37d79200d163df7aad3683cb40780db1d71bb30155f75e9f05c3fb37ec74"),
+        ({"protocol": "score"}, "48a37c3492aaf26297f99f1edfb499b173732f86ac42ef8c698d3006e3921929"),
+    ],
+    ids=str,
+)
+def test_runs_that_were_stored_before_allocations_had_options_keep_their_fingerprints(told, fingerprint):
+    assert RunSpec.read(told).fingerprint == fingerprint
+
+
 def test_what_the_recipe_would_fill_in_makes_the_same_run_when_said_aloud():
     said = RunSpec(dataset="mnist", lr=0.1, momentum=0.9, weight_decay=5e-4, batch_size=100, lr_milestones=(0.5, 0.75))
     assert said.fingerprint == RunSpec(dataset="mnist").fingerprint
@@ -122,6 +136,12 @@ def test_channels_are_the_granularity_of_a_criterion_that_ranks_nothing_else():
         ({"criterion_options": {"n_examples": 144, "source": "validation"}}, "criterion_options.n_examples: must be at most 143, the validation"),
         ({"protocol": "score", "protocol_options.criteria": ["l2_norm"]}, "protocol_options.criteria: l2_norm ranks channels, and lenet_300_100"),
         ({"augment": True}, "augment: digits has no augmentation. Choices: false."),
+        ({"allocation": "erkk"}, "allocation: there is no 'erkk'. Did you mean 'erk'? Choices: er, erk, fractions, global, lamp, per_layer, uni"),
+        ({"allocation_options.fractions": [0.5]}, "allocation_options: belong to a named allocation, and none is named. Choices: er, erk, fract"),
+        ({"allocation": "er", "allocation_options.fractions": [0.5]}, "allocation_options.fractions: there is no such field."),
+        ({"allocation": "fractions", "allocation_options.fractions": [0.5, 2, 0]}, "allocation_options.fractions: must be between 0 and 1, got 2"),
+        ({"allocation": "fractions", "allocation_options.fractions": [0.5]}, "allocation_options.fractions: lenet_300_100 needs 3 (Layer 1, Layer 2,"),
+        ({"protocol_options.target": "decile_11"}, "protocol_options.target: there is no 'decile_11'. Did you mean 'decile_1'? Choices: decile"),
         ("{bad", "spec: is not valid JSON: Expecting property name enclosed in double quotes: line 1 column 2 (char 1)."),
         ("[" * 100_000, "spec: is not valid JSON"),
         ("[1]", "spec: must be an object of fields and values, got [1]."),
