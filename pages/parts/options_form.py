@@ -72,13 +72,17 @@ def among(field: Field, choices: list[Any], label: str, help: str | None, key: s
     if set(choices) == {False, True} and not is_optional(field.info):
         return st.toggle(label, value=field.value, help=help, key=key)
     options = [None, *choices] if is_optional(field.info) else choices
+    if st.session_state.get(key) not in options:
+        st.session_state.pop(key, None)
 
     def worded(value: Any) -> str:
         if value is None:
             return f"{worded(field.default)} (default)" if field.default is not None else "default"
         return field.titles.get(value) or ({True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value).replace("_", " "))
 
-    return st.selectbox(label, options, index=options.index(field.value), format_func=worded, help=help, key=key)
+    return st.selectbox(
+        label, options, index=options.index(field.value) if field.value in options else 0, format_func=worded, help=help, key=key
+    )
 
 
 def number(field: Field, kind: type, label: str, help: str | None, key: str) -> Any:

@@ -190,15 +190,15 @@ class Widgets(NamedTuple):
     def more(self, raw: Mapping[str, Any], uses: frozenset[str]) -> dict[str, Any]:
         """Recipe, then the options of everything chosen."""
         told: dict[str, Any] = {}
-        chosen = {**raw}
+        chosen = {**raw, **self.standing(raw)} if "criterion" in uses else {**raw}
         resolved = read_what_fits(chosen, RunSpec.read)[0].resolved()
         groups: list[tuple[str, tuple[str, ...]]] = [
             ("Training", TRAINING if "training" in uses else ()), ("Pruning", PRUNING if "criterion" in uses else ()), ("Run", OTHERS)
         ]  # fmt: skip
         for heading, names in groups:
             told |= self.group(heading, [self.field(chosen, name, getattr(resolved, name)) for name in names], "")
-        for field in ("criterion", "protocol", "model", "dataset"):
-            if field not in chosen:
+        for field in ("allocation", "criterion", "protocol", "model", "dataset"):
+            if chosen.get(field) is None:
                 continue
             entry, prefix = ENTRIES[field][chosen[field]], f"{field}_options."
             stands = getattr(self.start, f"{field}_options") if getattr(self.start, field) == entry.name else entry.options()
@@ -211,9 +211,17 @@ class Widgets(NamedTuple):
             told |= self.group(entry.title, fields, prefix, entry.name)
         return told
 
+    def standing(self, raw: Mapping[str, Any]) -> dict[str, Any]:
+        """What is removed and how it is shared out, as far as that goes together with the rest: which options fit depends on it."""
+        asked = {**raw, **{name: st.session_state.get(self.key(f"-{name}"), getattr(self.start, name)) for name in PRUNING}}
+        spec, _ = read_what_fits(asked, RunSpec.read)
+        return {name: getattr(spec, name) for name in PRUNING}
+
     def field(self, chosen: Mapping[str, Any], name: str, default: Any) -> Field:
         """A field of the spec itself. `default`: what it resolves to."""
         entries = NAMED.get(name, {})
+        if name == "granularity":
+            chosen = {**chosen, "allocation": None}  # it is asked first, and the ways of sharing follow it
         titles = {entry.name: entry.title for entry in entries.values()}
         return Field(name, RunSpec.model_fields[name], getattr(self.start, name), default, tuple(entries), fitting(chosen, name), titles)
 

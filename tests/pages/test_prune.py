@@ -103,6 +103,39 @@ def test_an_option_changed_in_the_form_changes_the_plan(page):
     assert "Two times" in words(shown).replace("Twice", "Two times")
 
 
+ALLOCATION, TARGET = "Allocation", "Target"
+
+
+def test_channels_are_shared_out_only_as_channels_can_be(page):
+    shown = page("prune.py", model="small_conv", criterion="random", sparsity="0.5", allocation="erk")
+    assert "Uniform+" in box(shown, ALLOCATION).options
+    assert box(shown, ALLOCATION).value == "erk"
+    box(shown, "Granularity").set_value("channel").run()
+    assert not shown.exception
+    assert not {"Uniform+", "LAMP", "Erdős-Rényi (ER)"} & set(box(shown, ALLOCATION).options)
+    assert shown.session_state["prune-form"].last[0].resolved().allocation == "global"
+
+
+def test_deciles_are_offered_where_layers_are_ranked_by_themselves(page):
+    shown = page("prune.py")
+    assert box(shown, TARGET).options == ["smallest", "largest", "random"]
+    box(shown, ALLOCATION).set_value("per_layer").run()
+    assert len(box(shown, TARGET).options) == 3 + 11
+    box(shown, TARGET).set_value("decile_3").run()
+    assert "from decile D3 of each layer upwards" in words(shown)
+    box(shown, ALLOCATION).set_value("global").run()
+    assert not shown.exception
+    assert box(shown, TARGET).value == "smallest"
+
+
+def test_given_fractions_have_a_place_in_the_form_and_in_the_address(page):
+    shown = page("prune.py", allocation="fractions", **{"allocation_options.fractions": "[0.9, 0.5, 0]"})
+    assert box(shown, "Fractions").value == "0.9, 0.5, 0.0"
+    assert not shown.error
+    box(shown, "Fractions").set_value("0.9, 0.5").run()
+    assert "lenet_300_100 needs 3 (Layer 1, Layer 2, Output), got 2." in shown.error[0].value.replace("\\", "")
+
+
 def test_the_same_run_that_finished_here_is_offered_instead(page, states):
     shown = page("prune.py", sparsity="0.95", epochs="2")
     assert "This very run has finished here" in words(shown)
