@@ -12,9 +12,11 @@ from prune_core import RunSpec, SpecError, catalogue, plan, run
 from prune_core.counting import kept
 from prune_core.engine.masks import cut, ranking
 from prune_core.events import Pruned
+from prune_core.history import History
 from prune_core.overrides import overrides, read
 from prune_core.spec_words import settings_of
 from prune_core.steps import DECILES, Prune
+from prune_core.twins import twins
 
 OPTIONS = {"fractions": ({}, {"fractions": [0, 0.5, 1, 0.25]})}
 MEMBERS = [(a, g, o) for a in catalogue.allocations.values() for g in sorted(a.granularities) for o in OPTIONS.get(a.name, ({},))]
@@ -168,6 +170,13 @@ def test_options_of_an_allocation_travel_from_the_address_to_the_plan_and_back()
 def test_other_fractions_make_another_run():
     other = GIVEN.model_copy(update={"allocation_options": type(GIVEN.allocation_options)(fractions=(0.9, 0.5, 0.1))})
     assert other.fingerprint != GIVEN.fingerprint
+
+
+def test_what_is_held_beside_a_run_names_the_same_fractions():
+    history = History.of(event for _, event in run(GIVEN.model_copy(update={"epochs": 1})))
+    masked = [twin.spec for twin in twins(history).values() if twin.spec.parent]
+    assert len(masked) == 5
+    assert all(spec.allocation_options == GIVEN.allocation_options for spec in masked)
 
 
 @pytest.mark.parametrize("target", DECILES)

@@ -6,7 +6,7 @@ from math import prod
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from prune_core.allocations.lamp import of_layer
@@ -132,7 +132,7 @@ def test_fractions_that_cannot_give_enough_or_are_too_few_are_refused_with_numbe
 
 @st.composite
 def demands(draw):
-    layers = draw(st.lists(st.tuples(st.integers(1, 9), st.integers(0, 5), st.integers(0, 20)), min_size=1, max_size=6))
+    layers = draw(st.lists(st.tuples(st.integers(1, 9), st.integers(0, 30), st.integers(0, 60)), min_size=1, max_size=6))
     weights, lower, more = zip(*layers, strict=True)
     upper = [low + n for low, n in zip(lower, more, strict=True)]
     return weights, list(lower), upper, draw(st.integers(sum(lower), sum(upper)))
@@ -140,6 +140,8 @@ def demands(draw):
 
 @settings(deadline=None)
 @given(demands())
+@example(((1, 1), [0, 100], [1000, 1000], 150))
+@example(((3, 1), [0, 0], [10, 1000], 100))
 def test_a_proportional_split_is_exact_within_bounds_and_within_one_of_the_clipped_shares(demand):
     weights, lower, upper, count = demand
     parts = proportional(list(map(Fraction, weights)), lower, upper, count)
