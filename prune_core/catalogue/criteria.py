@@ -1,6 +1,6 @@
 """The criteria there are to choose from."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
@@ -9,6 +9,7 @@ from . import papers
 from .entry import Criterion, Options
 
 LONGEST_PATTERN = 80
+Accumulate = Annotated[Literal["mean", "ema"], Field(description="How batches are combined: their mean, or a moving average (0.9).")]
 
 
 class ScopeOptions(Options):
@@ -29,7 +30,7 @@ class ScopeOptions(Options):
 
 
 class DataOptions(ScopeOptions):
-    """What every criterion that looks at data has in common."""
+    """What every criterion that looks at images has in common."""
 
     n_examples: int | Literal["all"] = Field(100, description="Training images that the scores are computed from.")
     scoring_batch: int = Field(
@@ -38,7 +39,6 @@ class DataOptions(ScopeOptions):
     classes: tuple[int, ...] = Field((), max_length=1000, description="Only images of these classes; empty: of all.")
     balanced: bool = Field(False, description="Equally many images of each class.")
     source: Literal["train", "validation"] = Field("train", description="The part of the data that the images are drawn from.")
-    labels: Literal["true", "shuffled"] = Field("true", description="'shuffled' is the control: right images, labels dealt out at random.")
     bn_mode: Literal["eval", "train"] = Field(
         "eval", description="Batch norm by running statistics (eval) or by those of the batch (train)."
     )
@@ -59,13 +59,19 @@ class DataOptions(ScopeOptions):
         return value
 
 
-class ScoringOptions(DataOptions):
-    """What every criterion that takes the absolute value of a first derivative has in common."""
+class LabelOptions(DataOptions):
+    """What every criterion that knows the classes of the images has in common."""
+
+    labels: Literal["true", "shuffled"] = Field("true", description="'shuffled' is the control: right images, labels dealt out at random.")
+
+
+class GradientOptions(LabelOptions):
+    """What every criterion that takes the size of a mean gradient over images has in common."""
 
     reduce: Literal["total", "batch", "sample"] = Field(
         "total", description="Where the absolute value is taken: of the mean over all images, of each batch, or of each image."
     )
-    accumulate: Literal["mean", "ema"] = Field("mean", description="How batches are combined: their mean, or a moving average (0.9).")
+    accumulate: Accumulate = "mean"
 
 
 class RandomOptions(ScopeOptions):
@@ -79,23 +85,47 @@ class MagnitudeOptions(ScopeOptions):
     )
 
 
-class L2NormOptions(ScopeOptions):
+class FilterNormOptions(ScopeOptions):
     normalize: Literal["none", "mean", "size"] = Field(
         "none", description="Divide by the layer's mean norm or by the filter's size, to compare layers of different width."
     )
 
 
-class SnipOptions(ScoringOptions):
+class ExpectedBnOptions(ScopeOptions):
+    signed: bool = Field(
+        False,
+        description="Keep the sign of batch norm's scale, as a variant of the published code does: a negative one makes a negative score.",
+    )
+
+
+class MeanActivationOptions(DataOptions):
+    statistic: Literal["mean", "abs_mean", "std", "l2"] = Field(
+        "mean",
+        description="Of a channel's numbers over images and positions: mean, mean size, standard deviation, or root mean square (l2).",
+    )
+    accumulate: Accumulate = "mean"
+    position: Literal["post", "pre"] = Field("post", description="Take the numbers after the ReLU or before it.")
+
+
+class SkeletonizationOptions(LabelOptions):
+    accumulate: Accumulate = "mean"
+    error: Literal["linear", "loss"] = Field(
+        "linear", description="What must not rise: the sum of |target - probability| over the classes, or the training loss."
+    )
+    absolute: bool = Field(False, description="Keep what changes the error much either way; else what would lower it by going goes first.")
+
+
+class SnipOptions(GradientOptions):
     reinit_after: Literal["no", "he", "glorot", "lecun"] = Field(
         "no", description="Train the kept weights from a new draw, as SNIP's published code does."
     )
 
 
-class IterativeSnipOptions(ScoringOptions):
+class IterativeSnipOptions(GradientOptions):
     resample: bool = Field(True, description="Draw new images in every round; otherwise all rounds look at the same ones.")
 
 
-class GraspOptions(DataOptions):
+class GraspOptions(LabelOptions):
     balanced: bool = Field(True, description="Equally many images of each class: 10 of each of ten, in the paper's runs on CIFAR.")
     temperature: float = Field(200.0, gt=0, le=1e6, description="Logits are divided by it before the loss.")
     reinit_linear: bool = Field(
@@ -142,10 +172,72 @@ SNIP = Criterion(
 )  # fmt: skip
 L2_NORM = Criterion(
     name="l2_norm", title="Filter norm (L2)", summary="Keeps the channels whose filters have the largest norm.",
-    function="prune_core.criteria.l2_norm:score", options=L2NormOptions, formula=r"s_k = \sqrt{\textstyle\sum_{i} W_{k,i}^2}",
+    function="prune_core.criteria.l2_norm:score", options=FilterNormOptions, formula=r"s_k = \sqrt{\textstyle\sum_{i} W_{k,i}^2}",
     papers=(papers.LI_2017,), needs=frozenset({"trained"}), granularities=frozenset({"channel"}), default_allocation="per_layer",
     deviations=("Biases are not included. Norms of layers with different fan-in are ranked within each layer by default.",),
     oracle="A loop over filters, in Python floats.", family="magnitude",
+)  # fmt: skip
+L1_NORM = Criterion(
+    name="l1_norm", title="Filter norm (L1)", summary="Keeps the channels whose filters have the largest sum of absolute weights.",
+    function="prune_core.criteria.l1_norm:score", options=FilterNormOptions, formula=r"s_k = \textstyle\sum_{i} |W_{k,i}|",
+    papers=(papers.LI_2017,), needs=frozenset({"trained"}), granularities=frozenset({"channel"}), default_allocation="per_layer",
+    deviations=(
+        "The code of pytorch-prunes sums signed weights under this name and ranks over all layers; here absolute values, in each layer.",
+        "Only the filters that make a channel count, not those of the next layer that read it, and no biases.",
+        "Li et al. choose a share for each layer by how sensitive it is; by default all layers lose the same share here.",
+    ),
+    oracle="A loop over filters, in Python floats.", family="magnitude",
+)  # fmt: skip
+BN_SCALE = Criterion(
+    name="bn_scale", title="Batch norm scale", summary="Keeps the channels that batch norm scales up most; before training all are alike.",
+    function="prune_core.criteria.bn_scale:score", options=ScopeOptions, formula=r"s_k = |\gamma_k|", papers=(papers.LIU_2017,),
+    needs=frozenset({"trained"}), granularities=frozenset({"channel"}),
+    deviations=(
+        "The paper trains with a penalty on the size of the scales, so that unneeded ones shrink. No protocol here does, "
+        "and without it the scale says less about what a channel is worth.",
+        "The paper's code keeps what lies above a threshold: one channel fewer than asked, and fewer still where scales tie. "
+        "Here the count is exact.",
+        "In the paper's code a layer can lose all its channels; here one stays in every layer unless the protocol is told otherwise.",
+    ),
+    oracle="A loop that sorts the scales of all layers as Python floats.", family="gates",
+)  # fmt: skip
+EXPECTED_BN = Criterion(
+    name="expected_bn", title="Expected activation", family="taylor",
+    summary="Keeps the channels whose mean after the ReLU would be largest if batch norm saw a normal distribution; looks at no data.",
+    function="prune_core.criteria.expected_bn:score", options=ExpectedBnOptions, papers=(papers.BARTOLDSON_2020,),
+    formula=r"s_k = E[\max(0, \gamma_k z + \beta_k)] = |\gamma_k| \, \varphi(r_k) + \beta_k \, \Phi(r_k), "
+    r"\quad r_k = \beta_k / |\gamma_k|, \quad z \sim N(0, 1)",
+    needs=frozenset({"trained"}), granularities=frozenset({"channel"}), default_allocation="per_layer",
+    deviations=(
+        "The paper's code divides by the share of positive activations, multiplies by it again and repairs what was 0 / 0. "
+        "Here the same mean in one expression and in double precision, exact far out in the tails.",
+        "The paper chooses a share for each layer; by default all layers lose the same share here.",
+    ),
+    oracle="Numerical integration (scipy.integrate.quad) and four million random draws.",
+)  # fmt: skip
+MEAN_ACTIVATION = Criterion(
+    name="mean_activation", title="Mean activation", summary="Keeps the channels that are most active over a number of images.",
+    function="prune_core.criteria.mean_activation:score", options=MeanActivationOptions, family="taylor",
+    formula=r"s_k = \frac{1}{N H W} \sum_{n,h,w} a_{n,k,h,w}, \quad a = \max(0, \mathrm{BN}(\cdot))", papers=(papers.BARTOLDSON_2020,),
+    needs=frozenset({"data", "trained"}), granularities=frozenset({"channel"}), default_allocation="per_layer",
+    deviations=(
+        "The paper's code sums sizes of activations before the ReLU, at every tenth training batch, in a moving average that starts at 0. "
+        "Here the mean after the ReLU, over images drawn for the scoring; a moving average starts at the first batch.",
+    ),
+    oracle="A loop that sums and counts single numbers; integrals of the normal distribution where batch norm's input is one.",
+)  # fmt: skip
+SKELETONIZATION = Criterion(
+    name="skeletonization", title="Skeletonization", family="taylor", signed=True,
+    summary="Keeps the channels without which the error would rise most, by the slope of a gate on each.",
+    function="prune_core.criteria.skeletonization:score", options=SkeletonizationOptions, papers=(papers.MOZER_1989,),
+    formula=r"s_k = -\frac{\partial E}{\partial \alpha_k} \Big|_{\alpha_k = 1}, \quad E = \frac{1}{N} \sum_{n,o} |t_{n,o} - p_{n,o}|",
+    needs=frozenset({"data", "labels", "gradients", "trained"}), granularities=frozenset({"channel"}),
+    deviations=(
+        "The paper removes one unit at a time and trains in between; here a protocol says how many go at once and when.",
+        "The paper ranks the inputs of a network too; here only channels of hidden layers.",
+        "Here outputs are probabilities (softmax) and targets 0 and 1.",
+    ),
+    oracle="Central differences of a gate on every channel, with the error summed in a loop; a loop over single images for the loss.",
 )  # fmt: skip
 
 ITERATIVE_SNIP = Criterion(
@@ -198,4 +290,6 @@ SYNFLOW = Criterion(
     oracle="Every path of a small network, one by one; the same total in every layer, and into and out of every unit.", family="synflow",
 )  # fmt: skip
 
-CRITERIA = (SNIP, ITERATIVE_SNIP, FORCE, GRASP, SYNFLOW, MAGNITUDE, RANDOM, L2_NORM)
+CRITERIA = (
+    SNIP, ITERATIVE_SNIP, FORCE, GRASP, SYNFLOW, MAGNITUDE, RANDOM, L2_NORM, L1_NORM, BN_SCALE, EXPECTED_BN, MEAN_ACTIVATION, SKELETONIZATION,
+)  # fmt: skip

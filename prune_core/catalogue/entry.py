@@ -70,12 +70,16 @@ class Layer(Data):
 
 
 class ChannelGroup(Data):
-    """Channels that go together: dimension 0 of every member parameter. The first member is the producing weight."""
+    """Channels that go together: dimension 0 of every member parameter. The first member is the producing weight.
+
+    `batch_norm`: the module whose output the channels are, before the ReLU that follows it; its scale and shift are members.
+    """
 
     name: str
     title: str
     channels: int
     members: tuple[str, ...]
+    batch_norm: str
 
 
 class Model(Entry):

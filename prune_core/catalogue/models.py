@@ -65,9 +65,9 @@ SMALL_CONV = Model(
         Layer(name="fc.weight", title="Output", shape=(10, 32)),
     ),
     channel_groups=(
-        ChannelGroup(name="conv1", title="Conv 1", channels=16, members=("conv1.weight", "bn1.weight", "bn1.bias")),
-        ChannelGroup(name="conv2", title="Conv 2", channels=32, members=("conv2.weight", "bn2.weight", "bn2.bias")),
-        ChannelGroup(name="conv3", title="Conv 3", channels=32, members=("conv3.weight", "bn3.weight", "bn3.bias")),
+        ChannelGroup(name="conv1", title="Conv 1", channels=16, members=("conv1.weight", "bn1.weight", "bn1.bias"), batch_norm="bn1"),
+        ChannelGroup(name="conv2", title="Conv 2", channels=32, members=("conv2.weight", "bn2.weight", "bn2.bias"), batch_norm="bn2"),
+        ChannelGroup(name="conv3", title="Conv 3", channels=32, members=("conv3.weight", "bn3.weight", "bn3.bias"), batch_norm="bn3"),
     ),
 )  # fmt: skip
 

@@ -39,6 +39,10 @@ GALE_2019 = Paper(authors="Gale, Elsen & Hooker", title="The state of sparsity i
 EVCI_2020 = Paper(
     authors="Evci, Gale, Menick, Castro & Elsen", title="Rigging the lottery: making all tickets winners", year=2020, venue="ICML"
 )
+LIU_2017 = Paper(
+    authors="Liu, Li, Shen, Huang, Yan & Zhang", title="Learning efficient convolutional networks through network slimming", year=2017,
+    venue="ICCV",
+)  # fmt: skip
 BARTOLDSON_2020 = Paper(
     authors="Bartoldson, Morcos, Barbu & Erlebacher", title="The generalization-stability tradeoff in neural network pruning", year=2020,
     venue="NeurIPS",
@@ -46,3 +50,7 @@ BARTOLDSON_2020 = Paper(
 LEE_2021 = Paper(
     authors="Lee, Park, Mo, Ahn & Shin", title="Layer-adaptive sparsity for the magnitude-based pruning", year=2021, venue="ICLR"
 )
+MOZER_1989 = Paper(
+    authors="Mozer & Smolensky", title="Skeletonization: a technique for trimming the fat from a network via relevance assessment",
+    year=1989, venue="NIPS",
+)  # fmt: skip

@@ -15,12 +15,10 @@ from .accuracy import epoch_ticks, spaced
 from .theme import SCISSORS, Theme, faded, figure
 
 KNOWN = {
-    "snip": "least sensitive {}",
-    "iterative_snip": "least sensitive {}",
-    "force": "least sensitive {}",
-    "magnitude": "smallest {}",
-    "l2_norm": "weakest {}",
-}
+    "snip": "least sensitive {}", "iterative_snip": "least sensitive {}", "force": "least sensitive {}", "magnitude": "smallest {}",
+    "l2_norm": "weakest {}", "l1_norm": "weakest {}", "bn_scale": "smallest-scaled {}", "expected_bn": "least active {}",
+    "mean_activation": "least active {}", "skeletonization": "least relevant {}",
+}  # fmt: skip
 
 
 class Line(NamedTuple):

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..catalogue.criteria import ScoringOptions
+from ..catalogue.criteria import GradientOptions
 from .types import Batch, Scores, Scoring
 
 EMA = 0.9
@@ -21,7 +21,7 @@ def gate_gradients(model: nn.Module, weights: Mapping[str, Tensor], batch: Batch
     return {name: w.detach().double() * g.double() for (name, w), g in zip(weights.items(), slopes, strict=True)}
 
 
-def accumulated(scoring: Scoring[ScoringOptions], gradients: Gradients = gate_gradients) -> Scores:
+def accumulated(scoring: Scoring[GradientOptions], gradients: Gradients = gate_gradients) -> Scores:
     """Gradients over all batches, absolute where `reduce` says: of the whole, of each batch, or of each image (reduce=sample)."""
     options = scoring.options
     batches = singles(scoring.batches) if options.reduce == "sample" else scoring.batches

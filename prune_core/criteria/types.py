@@ -6,6 +6,8 @@ from typing import Generic, TypeVar
 
 from torch import Generator, Tensor, nn
 
+from ..catalogue.entry import ChannelGroup
+
 Scores = dict[str, Tensor]
 Batch = tuple[Tensor, Tensor]
 O = TypeVar("O", covariant=True)  # noqa: E741
@@ -21,6 +23,7 @@ class Scoring(Generic[O]):
     generator: on the CPU, of this run, criterion and round alone.
     input_shape: of one image, (C, H, W).
     masks: name -> bool tensor of the weight's shape, what a rehearsed pruning has left; the weights themselves are as they were. Mostly empty.
+    groups: name -> channel group, in the order of the network; empty where single weights are ranked.
     """
 
     model: nn.Module
@@ -31,3 +34,4 @@ class Scoring(Generic[O]):
     generator: Generator
     input_shape: tuple[int, ...] = ()
     masks: Mapping[str, Tensor] = field(default_factory=dict)
+    groups: Mapping[str, ChannelGroup] = field(default_factory=dict)

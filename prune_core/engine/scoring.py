@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ..catalogue import criteria, function_of
-from ..catalogue.criteria import DataOptions, IterativeSnipOptions, RandomOptions, ScopeOptions
+from ..catalogue.criteria import DataOptions, IterativeSnipOptions, LabelOptions, RandomOptions, ScopeOptions
 from ..criteria.types import Batch, Scores, Scoring
 from ..events import Histogram
 from ..steps import Prune, Score
@@ -34,10 +34,11 @@ def score(step: Score, network: Network, data: Data, seed: int, masks: Mapping[s
     weights, units = ranked(step, network, options)
     stays = isinstance(options, RandomOptions) and options.stay
     chance = generator(seed_of(seed, "random", None if stays else step.round))
+    groups = {g.name: g for g in network.entry.channel_groups} if step.granularity == "channel" else {}
     with untouched(network.module):
         batches = prepared(network.module, data, options, seed, images_round(step, options)) if isinstance(options, DataOptions) else []
         scores: Scores = function_of(entry)(
-            Scoring(network.module, weights, units, batches, options, chance, network.entry.input_shape, masks)
+            Scoring(network.module, weights, units, batches, options, chance, network.entry.input_shape, masks, groups)
         )
     scores = {name: values.cpu() for name, values in scores.items()}
     for name, values in scores.items():
@@ -116,7 +117,8 @@ def scoring_batches(data: Data, options: DataOptions, seed: int, round: int) -> 
     """Images drawn without repetition from the options' part and classes, by the run's seed and round; a longer draw begins with a shorter one."""
     part = data[options.source]
     rows = draw(part, options, data, seed, round)
-    labels = part.labels if options.labels == "true" else shuffled(part.labels, seed)
+    control = isinstance(options, LabelOptions) and options.labels == "shuffled"
+    labels = shuffled(part.labels, seed) if control else part.labels
     return [(part.standardised(part.images[chunk]), labels[chunk]) for chunk in rows.split(options.scoring_batch)]
 
 

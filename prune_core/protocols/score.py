@@ -21,7 +21,9 @@ def plan(spec: RunSpec) -> list[Step]:
             granularity = "weight" if "weight" in entry.granularities else "channel"
             for only in classes if "data" in entry.needs else [()]:
                 for n in options.batch_sizes if "data" in entry.needs else (None,):
-                    asked = {} if n is None else {"classes": only, "n_examples": n, "labels": options.labels}
+                    asked: dict[str, Any] = {} if n is None else {"classes": only, "n_examples": n}
+                    if "labels" in entry.needs:
+                        asked["labels"] = options.labels
                     steps.append(
                         Score(
                             criterion=name, options=entry.options(**asked).model_dump(mode="json"), granularity=granularity,

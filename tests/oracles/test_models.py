@@ -41,6 +41,20 @@ def test_layers_and_channel_groups_of_the_entry_are_those_of_the_module(entry):
 
 
 @pytest.mark.parametrize("entry", catalogue.models.values(), ids=catalogue.models)
+def test_channels_of_a_group_come_from_its_batch_norm_and_go_through_a_relu(entry):
+    """As torch.fx traces the network: producing layer, batch norm, ReLU, and nothing else reads what lies between."""
+    model = built(entry)
+    nodes = {str(node.target): node for node in torch.fx.symbolic_trace(model).graph.nodes if node.op == "call_module"}
+    for group in entry.channel_groups:
+        producer, *normalised = group.members
+        assert normalised == [f"{group.batch_norm}.weight", f"{group.batch_norm}.bias"]
+        node = nodes[group.batch_norm]
+        assert [str(n.target) for n in node.all_input_nodes] == [producer.removesuffix(".weight")]
+        assert [n.target for n in node.users] == [torch.nn.functional.relu]
+        assert len(nodes[producer.removesuffix(".weight")].users) == 1
+
+
+@pytest.mark.parametrize("entry", catalogue.models.values(), ids=catalogue.models)
 @pytest.mark.parametrize("batch", [1, 2])
 def test_output_is_logits_and_every_parameter_gets_a_gradient(entry, batch):
     model = built(entry)
