@@ -68,7 +68,7 @@ def knob(key: str, label: str, help: str | None = None) -> str:
 def controls() -> Asked:
     """The knobs, and the runs that answer them."""
     data = DATASETS[knob("sal_data", "Data")]
-    criterion = CRITERIA[knob("sal_criterion", "Criterion", "What decides which weights stay. Random and magnitude see no data.")]
+    criterion = CRITERIA[knob("sal_criterion", "Criterion", "What decides which weights stay. Random, magnitude and LAMP see no data.")]
     labels = st.segmented_control(
         "Labels", KNOBS["sal_labels"][0], default="True", key="sal_labels", bind="query-params", on_change=scoring.look, required=True,
         disabled="labels" not in criterion.needs, help="Shuffled is the control: the right images, with labels dealt out at random.",

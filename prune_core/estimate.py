@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from statistics import median
 from typing import NamedTuple
 
+from .catalogue import criteria
+from .catalogue.criteria import DataOptions
 from .events import Progress
 from .planning import plan
 from .spec import RunSpec
@@ -45,8 +47,11 @@ def images(spec: RunSpec, step: Step) -> float:
         case Train():
             return (step.until - step.start) * data.train
         case Score():
-            n = step.options.get("n_examples", 0)
-            return step.scorings * (data.train if n == "all" else float(n))
+            options = criteria[step.criterion].options.model_validate(step.options)
+            if not isinstance(options, DataOptions):
+                return 0.0
+            n = data.train if options.n_examples == "all" else options.n_examples
+            return float(step.scorings * n * options.passes(len(data.classes)))
         case Prune() | Inherit():
             return 2 * FORWARD * (data.validation + min(FIXED_TRAINING_IMAGES, data.train))
         case Evaluate():

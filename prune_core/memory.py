@@ -14,6 +14,7 @@ NUMBER = 4  # bytes of a float32
 OF_A_PARAMETER = (
     15  # floats for each: value, gradient, two moments, mask, the same for a checkpoint, scores in double precision and their order
 )
+OF_A_GRADIENT = 5  # floats for each number of one image's gradient: itself, in double precision, its square
 FORWARD_AND_BACK = 2  # a gradient lies beside every activation at the worst moment
 EVALUATED_AT_ONCE = 1_000
 SHARE = 0.9
@@ -29,12 +30,14 @@ def needed(spec: RunSpec) -> dict[str, int]:
     asked, source = getattr(options, "n_examples", 0), getattr(options, "source", "train")
     there = data.validation if source == "validation" else data.train
     examples = there if asked == "all" else min(int(asked), there)
+    of_its_own = min(getattr(options, "per_sample_chunk", 0), examples) if getattr(options, "per_sample", False) else 0
     return {
         "model": OF_A_PARAMETER * NUMBER * model.parameters,
         "dataset": pixels * (data.train + data.validation + data.test) + EVALUATED_AT_ONCE * image,
         "batch_size": image * min(spec.batch_size or 0, data.train),
         "criterion_options.n_examples": NUMBER * pixels * examples,
         "criterion_options.scoring_batch": image * min(getattr(options, "scoring_batch", 0), examples),
+        "criterion_options.per_sample_chunk": OF_A_GRADIENT * NUMBER * model.parameters * of_its_own,
     }
 
 

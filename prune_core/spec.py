@@ -185,8 +185,13 @@ class RunSpec(BaseModel):
             fits = sorted(m.name for m in catalogue.models.values() if m.channel_groups)
             problems.append(Problem("model", f"{self.model} has no channels to prune. Models that have: {', '.join(fits)}."))
         options = self.criterion_options
-        if getattr(options, "reduce", None) == "sample" and getattr(options, "bn_mode", None) == "train":
-            problems.append(Problem("criterion_options.bn_mode", "'train' couples the images of a batch, so 'reduce' can't be 'sample'."))
+        if getattr(options, "per_sample", False) and getattr(options, "bn_mode", None) == "train":
+            problems.append(
+                Problem(
+                    "criterion_options.bn_mode",
+                    f"'train' couples the images of a batch, and {entry.name} asks for the gradient of each alone. Choices: eval.",
+                )
+            )
         if getattr(options, "reinit_after", "no") != "no" and self.protocol != "prune_at_init" and self.parent is None:
             problems.append(Problem("criterion_options.reinit_after", f"{self.protocol} never draws weights anew. Choices: no."))
         if self.resolved_granularity == "channel":

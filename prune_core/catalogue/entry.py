@@ -136,7 +136,7 @@ class Criterion(Entry):
     """What decides which weights stay. `family` gives its colour on every page."""
 
     formula: str
-    needs: frozenset[Literal["data", "labels", "gradients", "trained"]]
+    needs: frozenset[Literal["data", "labels", "gradients", "per_sample", "curvature", "trained"]]
     granularities: frozenset[Granularity]
     default_allocation: str = "global"
     rounds: int = Field(1, description="Rounds of a pruning at the start, where nobody says another number.")

@@ -54,3 +54,10 @@ MOZER_1989 = Paper(
     authors="Mozer & Smolensky", title="Skeletonization: a technique for trimming the fat from a network via relevance assessment",
     year=1989, venue="NIPS",
 )  # fmt: skip
+LECUN_1990 = Paper(authors="LeCun, Denker & Solla", title="Optimal brain damage", year=1990, venue="NIPS")
+THEIS_2018 = Paper(
+    authors="Theis, Korshunova, Tejani & Huszár", title="Faster gaze prediction with dense networks and Fisher pruning", year=2018
+)
+MOLCHANOV_2019 = Paper(
+    authors="Molchanov, Mallya, Tyree, Frosio & Kautz", title="Importance estimation for neural network pruning", year=2019, venue="CVPR"
+)

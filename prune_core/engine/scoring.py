@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ..catalogue import criteria, function_of
-from ..catalogue.criteria import DataOptions, IterativeSnipOptions, LabelOptions, RandomOptions, ScopeOptions
+from ..catalogue.criteria import DataOptions, IterativeSnipOptions, LabelOptions, ScopeOptions
 from ..criteria.types import Batch, Scores, Scoring
 from ..events import Histogram
 from ..steps import Prune, Score
@@ -32,8 +32,7 @@ def score(step: Score, network: Network, data: Data, seed: int, masks: Mapping[s
     options = entry.options.model_validate(step.options)
     assert isinstance(options, ScopeOptions)
     weights, units = ranked(step, network, options)
-    stays = isinstance(options, RandomOptions) and options.stay
-    chance = generator(seed_of(seed, "random", None if stays else step.round))
+    chance = generator(seed_of(seed, "random", None if options.draws_once else step.round))
     groups = {g.name: g for g in network.entry.channel_groups} if step.granularity == "channel" else {}
     with untouched(network.module):
         batches = prepared(network.module, data, options, seed, images_round(step, options)) if isinstance(options, DataOptions) else []

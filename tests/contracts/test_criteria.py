@@ -1,6 +1,7 @@
 """What holds for every criterion of the catalogue, tried on everybody."""
 
 import hashlib
+from typing import get_args
 
 import pytest
 import torch
@@ -55,6 +56,12 @@ def largest(scores) -> float:
     return max(float(s.abs().max()) for s in scores.values())
 
 
+def reductions(entry) -> list[dict[str, str]]:
+    """Options for every way in which images are combined that the criterion has."""
+    field = entry.options.model_fields.get("reduce")
+    return [{}] if field is None else [{"reduce": how} for how in get_args(field.annotation)]
+
+
 @pytest.mark.parametrize(("entry", "granularity"), PAIRS, ids=IDS)
 class TestEveryCriterion:
     def test_gives_one_finite_score_for_every_unit_in_float64(self, entry, granularity, network, data):
@@ -81,12 +88,13 @@ class TestEveryCriterion:
         a, b = (score(asked(entry, granularity), network, data, 3) for _ in range(2))
         assert all(a[n].equal(b[n]) for n in a)
 
-    def test_cutting_the_images_into_other_batches_changes_nothing(self, entry, granularity, network, data):
+    def test_cutting_the_images_into_other_batches_changes_nothing_but_what_is_taken_of_each_batch(self, entry, granularity, network, data):
         if not issubclass(entry.options, DataOptions):
             pytest.skip("looks at no data")
-        whole, parts = (score(asked(entry, granularity, n_examples=50, scoring_batch=b), network, data, 0) for b in (50, 7))
-        for name in whole:
-            torch.testing.assert_close(whole[name], parts[name], rtol=1e-3, atol=min(1e-6, 1e-4 * largest(whole)))
+        for how in reductions(entry):
+            whole, parts = (score(asked(entry, granularity, n_examples=50, scoring_batch=b, **how), network, data, 0) for b in (50, 7))
+            same = [torch.allclose(whole[name], parts[name], rtol=1e-3, atol=1e-5 * float(whole[name].abs().max())) for name in whole]
+            assert not any(same) if how.get("reduce") == "batch" else all(same), how
 
     def test_renaming_units_renames_their_scores(self, entry, granularity, network, data):
         if entry.name == "random":

@@ -226,9 +226,10 @@ def test_a_measurement_never_changes_the_run(whole):
     assert events[-1].weights_sha256 == whole["prune_at_init"][-1].event.weights_sha256
 
 
-def test_n_rounds_without_training_between_give_the_one_shot_mask_for_magnitude():
+@pytest.mark.parametrize("criterion", ["magnitude", "lamp"])
+def test_n_rounds_without_training_between_give_the_one_shot_mask(criterion):
     def layers(rounds):
-        spec = RunSpec(criterion="magnitude", epochs=0, sparsity=0.9, protocol_options={"rounds": rounds})
+        spec = RunSpec(criterion=criterion, epochs=0, sparsity=0.9, protocol_options={"rounds": rounds})
         return [e for _, e in run(spec) if e.kind == "pruned"][-1].first_layer
 
     assert layers(1) == layers(5)

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from prune_core import RunSpec, SpecError, catalogue
 from prune_core.streams import seed_of
 
+CRITERIA = ", ".join(sorted(catalogue.criteria))
 PARENT = {"fingerprint": "0" * 64, "group": "1" * 64, "event": 1, "mask_checksum": "2" * 64}
 CRITERIA = ", ".join(sorted(catalogue.criteria))
 SPECS = st.builds(
@@ -123,6 +124,14 @@ def test_channels_are_the_granularity_of_a_criterion_that_ranks_nothing_else():
         ({"criterion_options": {"include": ["x" * 81]}}, "criterion_options.include: patterns have at most 80 characters, got one of 81."),
         ({"criterion_options.labels": "wrong"}, "criterion_options.labels: there is no 'wrong'. Choices: shuffled, true."),
         ({"criterion_options.classes": [12]}, "criterion_options.classes: digits has classes 0 to 9, got 12."),
+        ({"criterion": "fisher", "criterion_options.bn_mode": "train"}, "criterion_options.bn_mode: 'train' couples the images of a batch, and "
+         "fisher asks for the gradient of each alone. Choices: eval."),
+        ({"criterion": "obd", "criterion_options.bn_mode": "train"}, "criterion_options.bn_mode: 'train' couples the images of a batch, and obd"),
+        ({"criterion_options": {"reduce": "sample", "bn_mode": "train"}}, "criterion_options.bn_mode: 'train' couples the images of a batch"),
+        ({"criterion": "taylor", "criterion_options": {"reduce": "sample", "bn_mode": "train"}}, "criterion_options.bn_mode: 'train' couples"),
+        ({"criterion": "fisher", "criterion_options.per_sample_chunk": 0}, "criterion_options.per_sample_chunk: must be at least 1, got 0."),
+        ({"criterion": "fisher", "criterion_options.fisher_labels": "true"}, "criterion_options.fisher_labels: there is no 'true'. Choices: empirical"),
+        ({"criterion": "obd", "criterion_options.fisher_labels": "empirical"}, "criterion_options.fisher_labels: there is no 'empirical'. Choices: "),
         ({"criterion": "l2_norm"}, "model: lenet_300_100 has no channels to prune. Models that have: small_conv."),
         ({"model": "small_conv", "granularity": "channel"}, "granularity: snip ranks weights, got 'channel'."),
         ({"criterion": None}, f"criterion: prune_at_init needs one. Choices: {CRITERIA}."),

@@ -96,6 +96,15 @@ class TestMemory:
             next(run(spec))
         assert store.queue_length() == 0
 
+    def test_that_gradients_of_single_images_would_take_is_refused_by_their_number_at_a_time(self, limits):
+        limits(memory=2)
+        many = RunSpec(criterion="fisher", dataset="mnist", criterion_options={"n_examples": 2_000, "per_sample_chunk": 2_000})
+        problem = memory.refusal(many, memory.allowed())
+        assert problem is not None
+        assert str(problem).startswith("criterion_options.per_sample_chunk: the run would take about ")
+        few = RunSpec(criterion="fisher", dataset="mnist", criterion_options={"n_examples": 2_000, "per_sample_chunk": 20})
+        assert memory.refusal(few, memory.allowed()) is None
+
     def test_limit_can_be_raised(self, limits):
         spec = RunSpec(model="small_conv", dataset="mnist", batch_size=65_536)
         limits(memory=40)
