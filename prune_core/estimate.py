@@ -5,7 +5,7 @@ from statistics import median
 from typing import NamedTuple
 
 from .catalogue import criteria
-from .catalogue.criteria import DataOptions
+from .catalogue.criteria.options import DataOptions
 from .events import Progress
 from .planning import plan
 from .spec import RunSpec

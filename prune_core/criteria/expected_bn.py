@@ -12,7 +12,7 @@ import math
 import torch
 from torch import Tensor
 
-from ..catalogue.criteria import ExpectedBnOptions
+from ..catalogue.criteria.channels import ExpectedBnOptions
 from .batch_norm import batch_norms, scale_and_shift
 from .types import Scores, Scoring
 

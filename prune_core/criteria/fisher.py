@@ -7,7 +7,7 @@ To second order, with the Fisher information for the Hessian and no slope, closi
 Twice the sum of all s is the diagonal Fisher-Rao norm of the network.
 """
 
-from ..catalogue.criteria import FisherOptions
+from ..catalogue.criteria.trained import FisherOptions
 from .fisher_diagonal import fisher_diagonal
 from .types import Scores, Scoring
 

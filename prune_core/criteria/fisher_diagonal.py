@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Generator, Tensor, nn
 
-from ..catalogue.criteria import CurvatureOptions
+from ..catalogue.criteria.trained import CurvatureOptions
 from .per_sample import Weighed, mean_squares
 from .types import Batch, Scores, Scoring
 

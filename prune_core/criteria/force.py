@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn import functional as F
 
-from ..catalogue.criteria import IterativeSnipOptions
+from ..catalogue.criteria.at_start import IterativeSnipOptions
 from .gradients import accumulated
 from .types import Batch, Scores, Scoring
 

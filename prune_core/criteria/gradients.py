@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..catalogue.criteria import GradientOptions
+from ..catalogue.criteria.options import GradientOptions
 from .types import Batch, Scores, Scoring
 
 EMA = 0.9

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn import functional as F
 
-from ..catalogue.criteria import GraspOptions
+from ..catalogue.criteria.at_start import GraspOptions
 from .types import Scores, Scoring
 
 

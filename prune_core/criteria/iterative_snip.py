@@ -5,7 +5,7 @@
 The network that is scored is the masked one already, so a round's score is SNIP's; what makes it iterative is the number of rounds.
 """
 
-from ..catalogue.criteria import IterativeSnipOptions
+from ..catalogue.criteria.at_start import IterativeSnipOptions
 from .gradients import accumulated
 from .types import Scores, Scoring
 

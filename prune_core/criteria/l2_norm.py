@@ -5,7 +5,7 @@
 Biases are not included.
 """
 
-from ..catalogue.criteria import FilterNormOptions
+from ..catalogue.criteria.channels import FilterNormOptions
 from .filters import comparable, rows
 from .types import Scores, Scoring
 

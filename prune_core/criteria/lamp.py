@@ -11,7 +11,7 @@ layer empties while there are at least as many weights to keep as layers.
 import torch
 from torch import Generator, Tensor
 
-from ..catalogue.criteria import LampOptions
+from ..catalogue.criteria.baselines import LampOptions
 from .types import Scores, Scoring
 
 

@@ -12,7 +12,7 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from ..catalogue.criteria import MeanActivationOptions
+from ..catalogue.criteria.channels import MeanActivationOptions
 from .batch_norm import batch_norms
 from .gradients import moving_average, weighted_mean
 from .types import Scores, Scoring

@@ -9,7 +9,7 @@ Weight decay d adds d / 2 times the sum of all w^2 to the loss: d to the diagona
 
 import torch
 
-from ..catalogue.criteria import ObdOptions
+from ..catalogue.criteria.trained import ObdOptions
 from .fisher_diagonal import fisher_diagonal
 from .gradients import gate_gradients, weighted_mean
 from .hutchinson import hutchinson_diagonal

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from ..catalogue.criteria import SkeletonizationOptions
+from ..catalogue.criteria.channels import SkeletonizationOptions
 from .batch_norm import batch_norms, scale_and_shift
 from .gradients import moving_average, weighted_mean
 from .types import Batch, Scores, Scoring

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from ..catalogue.criteria import SynflowOptions
+from ..catalogue.criteria.at_start import SynflowOptions
 from .types import Scores, Scoring
 
 SHIFTS = ("bias", "running_mean")

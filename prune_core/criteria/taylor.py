@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import torch
 
-from ..catalogue.criteria import TaylorOptions
+from ..catalogue.criteria.trained import TaylorOptions
 from .gradients import gate_gradients, moving_average, weighted_mean
 from .per_sample import Weighed, mean_squares
 from .types import Batch, Scores, Scoring

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ..catalogue import Model, function_of
-from ..catalogue.criteria import ScopeOptions
+from ..catalogue.criteria.options import ScopeOptions
 from ..catalogue.entry import Layer, Options
 from ..events import FirstLayer, LayerKept
 from ..steps import Granularity

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from ..catalogue import criteria, function_of
-from ..catalogue.criteria import DataOptions, IterativeSnipOptions, LabelOptions, ScopeOptions
+from ..catalogue.criteria.at_start import IterativeSnipOptions
+from ..catalogue.criteria.options import DataOptions, LabelOptions, ScopeOptions
 from ..criteria.types import Batch, Scores, Scoring
 from ..events import Histogram
 from ..steps import Prune, Score

@@ -8,7 +8,7 @@ import torch
 from pydantic import ValidationError
 
 from prune_core import RunSpec, catalogue, plan
-from prune_core.catalogue.criteria import DataOptions
+from prune_core.catalogue.criteria.options import DataOptions
 from prune_core.engine.dataset import open_data
 from prune_core.engine.execute import execute
 from prune_core.engine.network import Network

@@ -7,7 +7,8 @@ import pytest
 import torch
 from scipy import integrate, stats
 
-from prune_core.catalogue.criteria import ExpectedBnOptions, ScopeOptions
+from prune_core.catalogue.criteria.channels import ExpectedBnOptions
+from prune_core.catalogue.criteria.options import ScopeOptions
 from prune_core.criteria import bn_scale, expected_bn
 from tests.oracles.networks import ask_channels, tiny_conv
 from tests.oracles.test_simple_criteria import kept_by

@@ -7,7 +7,7 @@ import torch
 from torch.func import functional_call
 from torch.nn import functional as F
 
-from prune_core.catalogue.criteria import FisherOptions, ObdOptions
+from prune_core.catalogue.criteria.trained import FisherOptions, ObdOptions
 from prune_core.criteria import fisher, obd
 from prune_core.criteria.hutchinson import hessian_product, hutchinson_diagonal
 from tests.oracles.networks import Tiny, ask, tiny

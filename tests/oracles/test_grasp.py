@@ -8,7 +8,7 @@ from torch import nn
 from torch.autograd.functional import hessian, jacobian
 from torch.nn import functional as F
 
-from prune_core.catalogue.criteria import GraspOptions
+from prune_core.catalogue.criteria.at_start import GraspOptions
 from prune_core.criteria.grasp import score
 from tests.oracles.networks import Tiny, ask, tiny
 

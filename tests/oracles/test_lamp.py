@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.nn.utils import prune as torch_prune
 
-from prune_core.catalogue.criteria import LampOptions
+from prune_core.catalogue.criteria.baselines import LampOptions
 from prune_core.criteria.lamp import score
 from prune_core.criteria.types import Scoring
 from tests.oracles.test_simple_criteria import kept_by

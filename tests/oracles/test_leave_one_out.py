@@ -2,7 +2,8 @@
 
 import pytest
 
-from prune_core.catalogue.criteria import FisherOptions, MagnitudeOptions, ObdOptions, TaylorOptions
+from prune_core.catalogue.criteria.baselines import MagnitudeOptions
+from prune_core.catalogue.criteria.trained import FisherOptions, ObdOptions, TaylorOptions
 from prune_core.criteria import fisher, magnitude, obd, taylor
 from tests.oracles.leave_one_out import agreement, converged, damage
 from tests.oracles.networks import ask

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from prune_core.catalogue.criteria import ExpectedBnOptions, MeanActivationOptions
+from prune_core.catalogue.criteria.channels import ExpectedBnOptions, MeanActivationOptions
 from prune_core.criteria import expected_bn, mean_activation
 from tests.oracles.networks import TinyConv, ask_channels, tiny_conv
 

@@ -8,7 +8,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from prune_core import RunSpec
-from prune_core.catalogue.criteria import IterativeSnipOptions, SnipOptions
+from prune_core.catalogue.criteria.at_start import IterativeSnipOptions, SnipOptions
 from prune_core.counting import kept
 from prune_core.criteria import force, iterative_snip, snip
 from prune_core.engine.checkpoint import packed_masks

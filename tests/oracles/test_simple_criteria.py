@@ -9,7 +9,8 @@ from scipy import stats
 from torch import nn
 from torch.nn.utils import prune as torch_prune
 
-from prune_core.catalogue.criteria import FilterNormOptions, MagnitudeOptions, RandomOptions
+from prune_core.catalogue.criteria.baselines import MagnitudeOptions, RandomOptions
+from prune_core.catalogue.criteria.channels import FilterNormOptions
 from prune_core.criteria import l1_norm, l2_norm, magnitude, random
 from prune_core.criteria.types import Scoring
 from prune_core.engine.masks import cut, ranking

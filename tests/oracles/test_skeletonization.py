@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from prune_core.catalogue.criteria import SkeletonizationOptions
+from prune_core.catalogue.criteria.channels import SkeletonizationOptions
 from prune_core.criteria.skeletonization import score
 from tests.oracles.networks import TinyConv, ask_channels, tiny_conv
 

@@ -9,7 +9,7 @@ from torch import nn
 
 from prune_core import catalogue
 from prune_core.catalogue import function_of
-from prune_core.catalogue.criteria import SynflowOptions
+from prune_core.catalogue.criteria.at_start import SynflowOptions
 from prune_core.criteria.synflow import score
 from prune_core.criteria.types import Scoring
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from prune_core.catalogue.criteria import FisherOptions, TaylorOptions
+from prune_core.catalogue.criteria.trained import FisherOptions, TaylorOptions
 from prune_core.criteria import fisher
 from prune_core.criteria.taylor import score
 from tests.oracles.networks import Tiny, ask, tiny
