@@ -12,20 +12,15 @@ from prune_core.wording import unknown
 FIRST = "snip"
 
 
-def entries() -> dict[str, Entry]:
-    """Every entry by its name, which no two of them share."""
-    return {name: entry for kind in method_words.KINDS for name, entry in kind.entries.items()}
-
-
 def listing(chosen: Entry) -> None:
     """All entries, one link each, the chosen one marked."""
     with st.container(key="methods-list"):
         for kind in method_words.KINDS:
             st.html(f'<p class="espalier-label">{markup.text(kind.title)}</p>')
             with st.container(key=f"methods-kind-{kind.one.replace(' ', '-')}", gap=None):
-                for name, entry in kind.entries.items():
-                    with st.container(key=f"{'methods-chosen' if entry is chosen else 'methods-other'}-{name}"):
-                        st.page_link("methods.py", label=plain(entry.title), query_params={"method": name}, width="stretch")
+                for told, entry in ((a, e) for a, e in known.items() if method_words.kind_of(e) is kind):
+                    with st.container(key=f"{'methods-chosen' if entry is chosen else 'methods-other'}-{told}"):
+                        st.page_link("methods.py", label=plain(entry.title), query_params={"method": told}, width="stretch")
 
 
 def about(entry: Entry) -> None:
@@ -98,16 +93,17 @@ def options(entry: Entry) -> None:
 
 st.html(style.ASSETS / "work.css")
 st.html(style.ASSETS / "tables.css")
-known = entries()
+known = method_words.addresses()
 asked = st.query_params.get("method", FIRST)
 style.head(
     "How is it computed?", "Every method here: its formula, what it needs, where it was published, and what checks that the code is right."
 )
 if asked not in known:
     figure.caption(unknown(asked, known).partition(" Choices:")[0].capitalize() + " Every method stands in the list.")
-entry = known.get(asked, known[FIRST])
+asked = asked if asked in known else FIRST
+entry = known[asked]
 if "method" in st.query_params:
-    st.query_params["method"] = entry.name  # a link within a page changes what the page is told, and not what the browser's address says
+    st.query_params["method"] = asked  # a link within a page changes what the page is told, and not what the browser's address says
 with st.container(key="methods-view"):
     left, right = st.columns([3, 10], gap="large")
     with left:

@@ -46,6 +46,14 @@ KINDS = (
 )
 
 
+def addresses() -> dict[str, Entry]:
+    """Every entry by what the page Methods is asked for: its name, behind its kind where an earlier kind has one of that name."""
+    found: dict[str, Entry] = {}
+    for kind in KINDS:
+        found |= {f"{kind.one.replace(' ', '-')}-{name}" if name in found else name: entry for name, entry in kind.entries.items()}
+    return found
+
+
 def kind_of(entry: Entry) -> Kind:
     return next(kind for kind in KINDS if kind.entries.get(entry.name) is entry)
 

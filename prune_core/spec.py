@@ -399,7 +399,7 @@ class RunSpec(BaseModel):
     @property
     def who_goes(self) -> str:
         """Which units a pruning removes, in words: "smallest first", "by lot"; empty where nothing says so."""
-        by = BY_SIZE if self.criterion in ("magnitude", "l2_norm") else BY_SCORE
+        by = BY_SIZE if self.criterion_entry and self.criterion_entry.family == "magnitude" else BY_SCORE
         return by.get(getattr(self.protocol_options, "target", ""), "")
 
 

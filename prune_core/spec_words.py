@@ -73,7 +73,7 @@ def settings_of(spec: RunSpec) -> list[Setting]:
     for field in ("allocation", "criterion", "protocol", "model", "dataset"):
         entry = ENTRIES[field].get(getattr(resolved, field) or "")
         options = getattr(resolved, f"{field}_options")
-        if entry is not None and isinstance(options, entry.options):
+        if entry is not None and type(options) is entry.options:
             unsaid = spec.model_copy(update={f"{field}_options": entry.options()}).resolved()
             found += of_options(options, getattr(unsaid, f"{field}_options"), f"{field}_options.", entry.title)
     return found
