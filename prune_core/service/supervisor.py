@@ -141,6 +141,7 @@ class Supervisor:
         born = processes.born(pid) if pid else None
         if pid and born:
             register(self.store, run.id, claimed.attempt, processes.host(), pid, born)
+        self.at_work.add(run.id)  # it may be over before the next look
         log.info("Run %s: attempt %d in process %s.", run.id, claimed.attempt, pid)
         return True
 

@@ -163,10 +163,10 @@ def test_a_supervisor_clears_away_what_a_worker_could_not(service):
     service.supervise()
     run = service.store.submit(SPEC)
     until(lambda: service.has_events(run, 3), "a run under way")
-    half = service.store.folder(run.id) / "weights-0123456789abcdef.safetensors.part"
-    half.mkdir()  # which nobody can unlink until it is a file
+    folder = service.store.folder(run.id)
+    stuck, half = (folder / f"weights-{name}.safetensors.part" for name in ("0123456789abcdef", "fedcba9876543210"))
+    stuck.mkdir()  # which nobody can unlink, so that the supervisor comes again
     service.ended(run)
-    half.rmdir()
     half.write_bytes(b"half")
     until(lambda: not half.exists(), "the supervisor's next round")
 
