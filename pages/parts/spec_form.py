@@ -248,9 +248,18 @@ def help_of(field: str) -> str:
 
 def whereabouts(entry: DataSet) -> str:
     """Whether a data set is on this machine, or how much will be downloaded for it."""
-    return "here" if is_here(entry) else f"{entry.download_bytes / 1e6:.0f} MB to download"
+    if is_here(entry):
+        return "here"
+    return f"{entry.download_bytes / 1e6:.0f} MB to download" if entry.downloads else "not here"
+
+
+def to_fetch(entry: DataSet) -> str:
+    """What has to happen before a run can begin, where its images are not here yet; empty where they are."""
+    if is_here(entry):
+        return ""
+    names = ", ".join(Path(file.path).name for file in entry.files)
+    return f"{entry.download_bytes / 1e6:.0f} MB to download first" if entry.downloads else f"put {names} into the data folder first"
 
 
 def is_here(entry: DataSet) -> bool:
-    folder: Path = settings().data_folder
-    return all((folder / file.path).exists() or (folder / file.path).with_suffix("").exists() for file in entry.files)
+    return not entry.missing(settings().data_folder)

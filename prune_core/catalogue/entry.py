@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -107,6 +108,23 @@ class File(Data):
 
     path: str
     bytes: int
+    unpacked: str = Field("", description="What is there once it is unpacked; empty: its path without .gz.")
+
+    def is_in(self, folder: Path) -> bool:
+        """Packed as it came, or unpacked."""
+        return (folder / self.path).is_file() or (folder / (self.unpacked or self.path.removesuffix(".gz"))).is_file()
+
+
+class Balance(Data):
+    """Images of each class in each part. `exact`: counted; else about so many, as which images fall into which part is not known."""
+
+    train: tuple[int, ...]
+    validation: tuple[int, ...]
+    test: tuple[int, ...]
+    exact: bool = True
+
+
+Augmentation = Literal["shift", "mirror"]
 
 
 class DataSet(Entry):
@@ -117,15 +135,23 @@ class DataSet(Entry):
     train: int
     validation: int
     test: int
+    balance: Balance
     mean: tuple[float, ...] = Field(description="Per channel, of pixels divided by 255.")
     std: tuple[float, ...]
     files: tuple[File, ...] = ()
+    downloads: bool = Field(True, description="Whether files that are missing can be fetched; else someone has to put them there.")
+    augmentation: tuple[Augmentation, ...] = Field((), description="What may be done to training images by chance; empty: nothing.")
+    caution: str = Field("", description="What has to be said beside an accuracy on it; empty: nothing.")
     recipe: Recipe
     licence: str
 
     @property
     def download_bytes(self) -> int:
         return sum(file.bytes for file in self.files)
+
+    def missing(self, folder: Path) -> tuple[File, ...]:
+        """The files that are not in the data folder."""
+        return tuple(file for file in self.files if not file.is_in(folder))
 
 
 class Criterion(Entry):

@@ -20,3 +20,4 @@ FRANKLE_2021 = Paper(
     authors="Frankle, Dziugaite, Roy & Carbin", title="Pruning neural networks at initialization: why are we missing the mark?", year=2021,
     venue="ICLR",
 )  # fmt: skip
+KRIZHEVSKY_2009 = Paper(authors="Krizhevsky", title="Learning multiple layers of features from tiny images", year=2009)
