@@ -69,7 +69,10 @@ class RunSpec(BaseModel):
     lr_milestones: tuple[float, ...] | None = Field(
         None, max_length=32, description="Fractions of a training phase after which the rate falls to a tenth."
     )
-    augment: bool | None = Field(None, description="Shift and flip training images by chance. No data set here asks for it yet.")
+    augment: bool | None = Field(
+        None,
+        description="Change training images by chance, anew in every epoch: shift them by up to 4 pixels and, where the data allow, mirror them.",
+    )
     keep_weights: Literal["final", "each"] = Field("final", description="Keep the final weights only, or those before each pruning too.")
     seed: int = Field(0, ge=0, lt=2**63, description="Names every use of chance: the same seed repeats the run bit for bit.")
     device: str = Field("auto", description="Where it computes: auto, cpu, cuda or cuda:N.")
@@ -149,8 +152,9 @@ class RunSpec(BaseModel):
     @model_validator(mode="after")
     def fits_together(self) -> Self:
         problems = [*self.shape_problems(), *self.criterion_problems(), *self.score_problems()]
-        if self.augment:
-            problems.append(Problem("augment", f"{self.dataset} has no augmentation. Choices: false."))
+        if self.augment and not self.dataset_entry.augmentation:
+            able = ", ".join(sorted(d.name for d in catalogue.datasets.values() if d.augmentation))
+            problems.append(Problem("augment", f"{self.dataset} has no augmentation. Choices: false. Data sets that have: {able}."))
         problems += self.parent_problems()
         if problems:
             raise SpecError(problems)

@@ -20,6 +20,7 @@ from ..data.types import Arrays, DataError
 from ..settings import settings
 from ..steps import Part
 from ..streams import seed_of
+from .augmentation import Moves, moved
 
 CACHE_FORMAT = "2"
 PARTS: tuple[Part, ...] = ("train", "validation", "test")
@@ -40,9 +41,11 @@ class Images:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def batch(self, index: Tensor) -> tuple[Tensor, Tensor]:
-        """Standardised float32 images (B, C, H, W) and labels (B,) of the given rows."""
-        return self.standardised(self.images.index_select(0, index)), self.labels.index_select(0, index)
+    def batch(self, index: Tensor, moves: Moves | None = None) -> tuple[Tensor, Tensor]:
+        """Standardised float32 images (B, C, H, W) and labels (B,) of the given rows; `moves` augments the images."""
+        pixels = self.images.index_select(0, index)
+        pixels = pixels if moves is None else moved(pixels.float(), moves)
+        return self.standardised(pixels), self.labels.index_select(0, index)
 
     def chunk(self, start: int, stop: int) -> tuple[Tensor, Tensor]:
         return self.standardised(self.images[start:stop]), self.labels[start:stop]
