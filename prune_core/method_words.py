@@ -113,6 +113,12 @@ def balance(entry: DataSet) -> str:
     return f"{'' if entry.balance.exact else 'about '}{least:,}{f' to {most:,}' if most > least else ''}"
 
 
+def about_images(entry: DataSet) -> str:
+    """A data set in a line for a form: how many images, how evenly spread over classes, under which licence, what to beware of."""
+    parts = f"{entry.train:,} images to train on, {entry.validation:,} to validate, {entry.test:,} to test"
+    return " ".join(filter(None, (f"{parts}; {balance(entry)} training images a class.", entry.caution, f"Licence: {entry.licence}.")))
+
+
 def augmentation(entry: DataSet) -> str:
     """What may be done to its training images by chance, and whether it is if nobody chooses."""
     if not entry.augmentation:

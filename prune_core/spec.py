@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, ValidationErr
 
 from . import catalogue
 from .catalogue import Criterion, DataSet, Entry, Model, Options, Protocol
+from .catalogue.entry import DataOptions
 from .steps import Granularity, percent
 from .wording import Problem, SpecError, problems_of, refuse, shown, unknown
 
@@ -151,19 +152,37 @@ class RunSpec(BaseModel):
 
     @model_validator(mode="after")
     def fits_together(self) -> Self:
+        if wrong := self.class_problems():
+            raise SpecError(wrong)
         problems = [*self.shape_problems(), *self.criterion_problems(), *self.score_problems()]
         if self.augment and not self.dataset_entry.augmentation:
             able = ", ".join(sorted(d.name for d in catalogue.datasets.values() if d.augmentation))
             problems.append(Problem("augment", f"{self.dataset} has no augmentation. Choices: false. Data sets that have: {able}."))
+        if self.data_options.labels == "random" and "training" not in self.protocol_entry.uses:
+            problems.append(
+                Problem("dataset_options.labels", f"{self.protocol} trains nothing, and scores see true labels. Choices: true.")
+            )
         problems += self.parent_problems()
         if problems:
             raise SpecError(problems)
         return self
 
+    def class_problems(self) -> list[Problem]:
+        """Before all others, which ask what the options make of the data set."""
+        count = len(catalogue.datasets[self.dataset].classes)
+        if wrong := [c for c in self.data_options.classes if not 0 <= c < count]:
+            return [Problem("dataset_options.classes", f"{self.dataset} has classes 0 to {count - 1}, got {wrong[0]}.")]
+        if len(self.data_options.classes) == count:
+            return [Problem("dataset_options.classes", f"these are all {count} classes of {self.dataset}. Leave it out.")]
+        return []
+
     def shape_problems(self) -> list[Problem]:
         model, data = self.model_entry, self.dataset_entry
         if data.shape == model.input_shape and len(data.classes) == model.classes:
             return []
+        if data.shape == model.input_shape and self.data_options.classes:
+            few = f"leaves {len(data.classes)} classes, and {model.name} has {model.classes} outputs. Leave it out."
+            return [Problem("dataset_options.classes", few)]
         fits = sorted(d.name for d in catalogue.datasets.values() if d.shape == model.input_shape and len(d.classes) == model.classes)
         return [
             Problem(
@@ -246,7 +265,18 @@ class RunSpec(BaseModel):
 
     @property
     def dataset_entry(self) -> DataSet:
-        return catalogue.datasets[self.dataset]
+        """The data set as this run learns it."""
+        return catalogue.datasets[self.dataset].asked(self.data_options)
+
+    @property
+    def data_options(self) -> DataOptions:
+        assert isinstance(self.dataset_options, DataOptions)
+        return self.dataset_options
+
+    @property
+    def data(self) -> str:
+        """The data set by name, with what its options make of it: "mnist with random labels". What compares runs goes by it."""
+        return f"{self.dataset} {self.data_options.words}".strip()
 
     @property
     def criterion_entry(self) -> Criterion | None:
@@ -302,7 +332,10 @@ class RunSpec(BaseModel):
         return self._digest(exclude={"device": True, "seed": True, "parent": {"fingerprint", "mask_checksum"}})
 
     def _digest(self, exclude: Any) -> str:
-        data = self.resolved().model_dump(mode="json", exclude=exclude)
+        resolved = self.resolved()
+        data = resolved.model_dump(mode="json", exclude=exclude)
+        # These options came when runs were stored already: at their defaults they are left out, and those runs keep their fingerprints.
+        data["dataset_options"] = resolved.dataset_options.model_dump(mode="json", exclude_defaults=True)
         return hashlib.sha256(json.dumps(data, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
     @classmethod

@@ -10,13 +10,14 @@ from streamlit.delta_generator import DeltaGenerator
 
 from prune_core import RunSpec, SpecError, catalogue
 from prune_core.catalogue import DataSet, Entry, Protocol
+from prune_core.method_words import about_images
 from prune_core.overrides import overrides, read_what_fits
 from prune_core.settings import settings
 from prune_core.spec import TABLES as ENTRIES
 from prune_core.steps import percent
 from prune_core.wording import Problem
 
-from . import options_form, repeat_form
+from . import figure, options_form, repeat_form
 from .options_form import Field
 from .repeat_form import Repeat
 
@@ -135,6 +136,9 @@ class Widgets(NamedTuple):
         place = st.container()
         with st.expander("More options", icon=":material/tune:", key=self.key("more")):
             raw |= self.more(raw, uses)
+        with places["dataset"]:
+            asked = read_what_fits(raw, RunSpec.read)[0].dataset_entry
+            st.html(f'<p class="espalier-note">{figure.text(about_images(asked))}</p>')
         return raw, place
 
     def key(self, name: str) -> str:

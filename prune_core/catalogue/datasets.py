@@ -8,7 +8,7 @@ MNIST_RECIPE = Recipe(optimizer="sgd", lr=0.1, momentum=0.9, weight_decay=5e-4, 
 DIGITS_RECIPE = MNIST_RECIPE.model_copy(update={"batch_size": 32, "lr": 0.02})  # few images: smaller batches give enough steps
 # SNIP 5.1: the rate falls every 30,000 steps, of 150,000 in its released code.
 CIFAR_RECIPE = MNIST_RECIPE.model_copy(update={"batch_size": 128, "lr_milestones": (0.2, 0.4, 0.6, 0.8), "augment": True})
-CIFAR_LICENCE = "none is stated by its authors, who ask for a citation"
+CIFAR_LICENCE = "none stated by its authors, who ask for a citation"
 
 DIGITS = DataSet(
     name="digits", title="Digits", summary="1,797 handwritten digits of 8 x 8 pixels that ship with scikit-learn, enlarged to 28 x 28.",
