@@ -123,7 +123,7 @@ def augmentation(entry: DataSet) -> str:
     """What may be done to its training images by chance, and whether it is if nobody chooses."""
     if not entry.augmentation:
         return "none"
-    usual = "usual" if entry.recipe.augment else "where it is asked for"
+    usual = "if nobody chooses" if entry.recipe.augment else "if asked for"
     return f"{listed([AUGMENTATIONS[each] for each in entry.augmentation])}, {usual}"
 
 
