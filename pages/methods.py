@@ -64,6 +64,8 @@ def address(entry: Entry) -> dict[str, str] | None:
     told = {field: entry.name}
     if isinstance(entry, Criterion) and "weight" not in entry.granularities:
         told |= {"model": "small_conv", "sparsity": "0.5"}
+    if isinstance(entry, DataSet) and (model := method_pictures.network_for(entry)) not in (None, RunSpec().model):
+        told |= {"model": str(model)}
     try:
         RunSpec.read(told)
     except SpecError:

@@ -164,7 +164,7 @@ def note(numbers: Widths, chosen: Sequence[Choice], by: str, drawing: str) -> st
 
 def place(subjects: dict[str, overview.Subject], runs: Sequence[Run]) -> int:
     """The subject of the first run that the address names; else the first of all."""
-    wanted = {(r.spec.model, r.spec.dataset) for r in runs[:1]}
+    wanted = {(r.spec.model, r.spec.data) for r in runs[:1]}
     return next((i for i, s in enumerate(subjects.values()) if (s.model, s.dataset) in wanted), 0)
 
 

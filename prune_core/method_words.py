@@ -16,6 +16,8 @@ NEEDS = {
 }  # fmt: skip
 USES = {"training": "trains the network", "criterion": "asks a criterion", "sparsity": "removes a chosen share"}
 RANKS = {"network": "all of them together", "layer": "those of each layer by themselves"}
+AUGMENTATIONS: Mapping[str, str] = {"shift": "shifted by up to 4 pixels", "mirror": "mirrored"}
+MOST_CLASSES = 20
 BOUNDS = (("ge", "at least {:,}"), ("gt", "above {:,}"), ("le", "at most {:,}"), ("lt", "below {:,}"))
 
 
@@ -96,17 +98,54 @@ def facts(entry: Entry) -> list[tuple[str, str]]:
             found += [(f"Recipe on {value_of('dataset', name)}", recipe(r)) for name, r in entry.recipes.items()]
         case DataSet():
             found = [("Images", f"{entry.train:,} to train on, {entry.validation:,} to validate, {entry.test:,} to test"),
-                     ("Size", f"{shape(entry.shape)}, {len(entry.classes)} classes: {', '.join(entry.classes)}"),
+                     ("Of a class", f"{balance(entry)} to train on"),
+                     ("Size", f"{shape(entry.shape)}, {classes(entry)}"),
                      ("Standardised", f"mean {spaced(entry.mean)}, standard deviation {spaced(entry.std)}"),
-                     ("Recipe", recipe(entry.recipe)), ("Licence", entry.licence),
-                     ("Download", f"{entry.download_bytes / 1e6:.0f} MB, once" if entry.files else "none: it comes with the software")]  # fmt: skip
+                     ("Recipe", recipe(entry.recipe)), ("Augmentation", augmentation(entry)), ("Licence", entry.licence),
+                     ("Download", download(entry))]  # fmt: skip
     return [*found, ("On the command line", entry.name)]
 
 
 def recipe(found: Recipe) -> str:
     """How a network is trained, on one line; what is not said is left out."""
     told = {name: value for name in Recipe.model_fields if (value := getattr(found, name)) is not None and name != "augment"}
-    return ", ".join(f"{title_of(name).lower() if name != 'optimizer' else 'by'} {value_of(name, value)}" for name, value in told.items())
+    said = [f"{title_of(name).lower() if name != 'optimizer' else 'by'} {value_of(name, value)}" for name, value in told.items()]
+    return ", ".join([*said, *(["images augmented"] if found.augment else [])])
+
+
+def classes(entry: DataSet) -> str:
+    """How many classes and which; of a long list its ends."""
+    names = ", ".join(entry.classes) if len(entry.classes) <= MOST_CLASSES else f"from {entry.classes[0]} to {entry.classes[-1]}"
+    return f"{len(entry.classes)} classes: {names}"
+
+
+def balance(entry: DataSet) -> str:
+    """Training images of the rarest and the most frequent class."""
+    least, most = min(entry.balance.train), max(entry.balance.train)
+    return f"{'' if entry.balance.exact else 'about '}{least:,}{f' to {most:,}' if most > least else ''}"
+
+
+def about_images(entry: DataSet) -> str:
+    """A data set in a line for a form: how many images, how evenly spread over classes, under which licence, what to beware of."""
+    parts = f"{entry.train:,} images to train on, {entry.validation:,} to validate, {entry.test:,} to test"
+    return " ".join(filter(None, (f"{parts}; {balance(entry)} training images a class.", entry.caution, f"Licence: {entry.licence}.")))
+
+
+def augmentation(entry: DataSet) -> str:
+    """What may be done to its training images by chance, and whether it is if nobody chooses."""
+    if not entry.augmentation:
+        return "none"
+    usual = "if nobody chooses" if entry.recipe.augment else "if asked for"
+    return f"{listed([AUGMENTATIONS[each] for each in entry.augmentation])}, {usual}"
+
+
+def download(entry: DataSet) -> str:
+    """Where its files come from."""
+    if not entry.files:
+        return "none: it comes with the software"
+    if entry.downloads:
+        return f"{entry.download_bytes / 1e6:.0f} MB, once"
+    return f"none: {listed([file.path for file in entry.files])} has to be put into the data folder"
 
 
 def paper(found: Paper) -> str:

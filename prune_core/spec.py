@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, ValidationErr
 
 from . import catalogue
 from .catalogue import Allocation, Criterion, DataSet, Entry, Model, Options, Protocol
+from .catalogue.entry import DataSetOptions
 from .steps import DECILES, Granularity, percent
 from .wording import Problem, SpecError, problems_of, refuse, shown, unknown
 
@@ -72,7 +73,10 @@ class RunSpec(BaseModel):
     lr_milestones: tuple[float, ...] | None = Field(
         None, max_length=32, description="Fractions of a training phase after which the rate falls to a tenth."
     )
-    augment: bool | None = Field(None, description="Shift and flip training images by chance. No data set here asks for it yet.")
+    augment: bool | None = Field(
+        None,
+        description="Change training images by chance, anew in every epoch: shift them by up to 4 pixels and, where the data allow, mirror them.",
+    )
     keep_weights: Literal["final", "each"] = Field("final", description="Keep the final weights only, or those before each pruning too.")
     seed: int = Field(0, ge=0, lt=2**63, description="Names every use of chance: the same seed repeats the run bit for bit.")
     device: str = Field("auto", description="Where it computes: auto, cpu, cuda or cuda:N.")
@@ -148,18 +152,37 @@ class RunSpec(BaseModel):
 
     @model_validator(mode="after")
     def fits_together(self) -> Self:
+        if wrong := self.class_problems():
+            raise SpecError(wrong)
         problems = [*self.shape_problems(), *self.criterion_problems(), *self.allocation_problems(), *self.score_problems()]
-        if self.augment:
-            problems.append(Problem("augment", f"{self.dataset} has no augmentation. Choices: false."))
+        if self.augment and not self.dataset_entry.augmentation:
+            able = ", ".join(sorted(d.name for d in catalogue.datasets.values() if d.augmentation))
+            problems.append(Problem("augment", f"{self.dataset} has no augmentation. Choices: false. Data sets that have: {able}."))
+        if self.data_options.labels == "random" and "training" not in self.protocol_entry.uses:
+            problems.append(
+                Problem("dataset_options.labels", f"{self.protocol} trains nothing, and scores see true labels. Choices: true.")
+            )
         problems += self.parent_problems()
         if problems:
             raise SpecError(problems)
         return self
 
+    def class_problems(self) -> list[Problem]:
+        """Before all others, which ask what the options make of the data set."""
+        count = len(catalogue.datasets[self.dataset].classes)
+        if wrong := [c for c in self.data_options.classes if not 0 <= c < count]:
+            return [Problem("dataset_options.classes", f"{self.dataset} has classes 0 to {count - 1}, got {wrong[0]}.")]
+        if len(self.data_options.classes) == count:
+            return [Problem("dataset_options.classes", f"these are all {count} classes of {self.dataset}. Leave it out.")]
+        return []
+
     def shape_problems(self) -> list[Problem]:
         model, data = self.model_entry, self.dataset_entry
         if data.shape == model.input_shape and len(data.classes) == model.classes:
             return []
+        if data.shape == model.input_shape and self.data_options.classes:
+            few = f"leaves {len(data.classes)} classes, and {model.name} has {model.classes} outputs. Leave it out."
+            return [Problem("dataset_options.classes", few)]
         fits = sorted(d.name for d in catalogue.datasets.values() if d.shape == model.input_shape and len(d.classes) == model.classes)
         return [
             Problem(
@@ -283,7 +306,18 @@ class RunSpec(BaseModel):
 
     @property
     def dataset_entry(self) -> DataSet:
-        return catalogue.datasets[self.dataset]
+        """The data set as this run learns it."""
+        return catalogue.datasets[self.dataset].asked(self.data_options)
+
+    @property
+    def data_options(self) -> DataSetOptions:
+        assert isinstance(self.dataset_options, DataSetOptions)
+        return self.dataset_options
+
+    @property
+    def data(self) -> str:
+        """The data set by name, with what its options make of it: "mnist with random labels". What compares runs goes by it."""
+        return f"{self.dataset} {self.data_options.words}".strip()
 
     @property
     def criterion_entry(self) -> Criterion | None:
@@ -349,9 +383,12 @@ class RunSpec(BaseModel):
         return self._digest(exclude={"device": True, "seed": True, "parent": {"fingerprint", "mask_checksum"}})
 
     def _digest(self, exclude: Any) -> str:
-        data = self.resolved().model_dump(mode="json", exclude=exclude)
+        resolved = self.resolved()
+        data = resolved.model_dump(mode="json", exclude=exclude)
         if not data["allocation_options"]:
             del data["allocation_options"]  # fingerprints from before there was any allocation with options stay
+        # These options came when runs were stored already: at their defaults they are left out, and those runs keep their fingerprints.
+        data["dataset_options"] = resolved.dataset_options.model_dump(mode="json", exclude_defaults=True)
         return hashlib.sha256(json.dumps(data, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
     @classmethod

@@ -12,7 +12,7 @@ from prune_core.store import Run
 
 from . import figure
 from .plain import plain
-from .spec_form import is_here
+from .spec_form import is_here, to_fetch
 from .stored import store, told
 
 POLL_SECONDS = 0.3
@@ -55,8 +55,8 @@ def ask(spec: RunSpec, *, key: str, invitation: str, button: str, primary: bool 
     if run:
         st.error(plain(run.message or "The scoring was cancelled."))
     else:
-        data = spec.dataset_entry
-        cost = "" if is_here(data) else f" {data.title} is not here yet: {data.download_bytes / 1e6:.0f} MB will be downloaded."
+        data, needed = spec.dataset_entry, to_fetch(spec.dataset_entry)
+        cost = f" {data.title} is not here yet: {needed}." if needed else ""
         figure.caption(invitation + cost)
     kind: Literal["primary", "secondary"] = "primary" if primary else "secondary"
     if st.button("Look again" if run else button, type=kind, icon=":material/visibility:", key=key, on_click=look):

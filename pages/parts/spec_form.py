@@ -10,13 +10,14 @@ from streamlit.delta_generator import DeltaGenerator
 
 from prune_core import RunSpec, SpecError, catalogue
 from prune_core.catalogue import DataSet, Entry, Protocol
+from prune_core.method_words import about_images
 from prune_core.overrides import overrides, read_what_fits
 from prune_core.settings import settings
 from prune_core.spec import TABLES as ENTRIES
 from prune_core.steps import percent
 from prune_core.wording import Problem
 
-from . import options_form, repeat_form
+from . import figure, options_form, repeat_form
 from .options_form import Field
 from .repeat_form import Repeat
 
@@ -135,6 +136,9 @@ class Widgets(NamedTuple):
         place = st.container()
         with st.expander("More options", icon=":material/tune:", key=self.key("more")):
             raw |= self.more(raw, uses)
+        with places["dataset"]:
+            asked = read_what_fits(raw, RunSpec.read)[0].dataset_entry
+            st.html(f'<p class="espalier-note">{figure.text(about_images(asked))}</p>')
         return raw, place
 
     def key(self, name: str) -> str:
@@ -260,9 +264,18 @@ def help_of(field: str) -> str:
 
 def whereabouts(entry: DataSet) -> str:
     """Whether a data set is on this machine, or how much will be downloaded for it."""
-    return "here" if is_here(entry) else f"{entry.download_bytes / 1e6:.0f} MB to download"
+    if is_here(entry):
+        return "here"
+    return f"{entry.download_bytes / 1e6:.0f} MB to download" if entry.downloads else "not here"
+
+
+def to_fetch(entry: DataSet) -> str:
+    """What has to happen before a run can begin, where its images are not here yet; empty where they are."""
+    if is_here(entry):
+        return ""
+    names = ", ".join(Path(file.path).name for file in entry.files)
+    return f"{entry.download_bytes / 1e6:.0f} MB to download first" if entry.downloads else f"put {names} into the data folder first"
 
 
 def is_here(entry: DataSet) -> bool:
-    folder: Path = settings().data_folder
-    return all((folder / file.path).exists() or (folder / file.path).with_suffix("").exists() for file in entry.files)
+    return not entry.missing(settings().data_folder)

@@ -26,6 +26,12 @@ protocols: Mapping[str, Protocol] = by_name(PROTOCOLS)
 allocations: Mapping[str, Allocation] = by_name(ALLOCATIONS)
 
 
+def data_title(data: str) -> str | None:
+    """What people call the data of `RunSpec.data`: "mnist with random labels" -> "MNIST with random labels". None for a stranger."""
+    name, _, asked = data.partition(" ")
+    return f"{datasets[name].title} {asked}".strip() if name in datasets else None
+
+
 def function_of(entry: Entry) -> Callable[..., Any]:
     """What does the work of an entry, imported only now."""
     module, _, name = entry.function.partition(":")
@@ -35,5 +41,5 @@ def function_of(entry: Entry) -> Callable[..., Any]:
 
 __all__ = [
     "Allocation", "Criterion", "DataSet", "Entry", "Layer", "Model", "Options", "Protocol",
-    "allocations", "criteria", "datasets", "function_of", "models", "protocols",
+    "allocations", "criteria", "data_title", "datasets", "function_of", "models", "protocols",
 ]  # fmt: skip

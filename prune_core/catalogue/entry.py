@@ -1,12 +1,15 @@
 """What a catalogue entry is made of: frozen data that forms, validation, the command line and the contract tests are drawn from."""
 
+import hashlib
 import math
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from ..steps import Granularity
+from ..steps import Granularity, percent
+from ..wording import refuse
 
 
 class Options(BaseModel):
@@ -111,25 +114,111 @@ class File(Data):
 
     path: str
     bytes: int
+    unpacked: str = Field("", description="What is there once it is unpacked; empty: its path without .gz.")
+
+    def is_in(self, folder: Path) -> bool:
+        """Packed as it came, or unpacked."""
+        return (folder / self.path).is_file() or (folder / (self.unpacked or self.path.removesuffix(".gz"))).is_file()
+
+
+class Balance(Data):
+    """Images of each class in each part. `exact`: counted; else about so many, as which images fall into which part is not known."""
+
+    train: tuple[int, ...]
+    validation: tuple[int, ...]
+    test: tuple[int, ...]
+    exact: bool = True
+
+
+Augmentation = Literal["shift", "mirror"]
+LONGEST_LIST = 19  # characters: the data set of a run has 64 in the store
+
+
+class DataSetOptions(Options):
+    """What a run may do to its data set before it learns it."""
+
+    labels: Literal["true", "random"] = Field(
+        "true", title="Training labels",
+        description="'random' draws the label of every training image anew: what is learnt then is learnt by heart (SNIP, Figure 4). Validation and "
+        "test images keep theirs, so there guessing is all that can come out. Criteria still see true labels, as in the paper.",
+    )  # fmt: skip
+    classes: tuple[int, ...] = Field(
+        (), max_length=1000, title="Only these classes",
+        description="Numbers of the classes, at least two: the images of others are left out of every part, and these are numbered anew from 0. "
+        "Empty: all classes.",
+    )  # fmt: skip
+
+    @field_validator("classes")
+    @classmethod
+    def are_at_least_two_in_order(cls, value: tuple[int, ...]) -> tuple[int, ...]:
+        """The same classes are the same data."""
+        found = tuple(sorted(set(value)))
+        if len(found) == 1:
+            raise refuse(f"must be at least two classes, or none for all, got {found[0]} alone.")
+        return found
+
+    @property
+    def words(self) -> str:
+        """What they make of the data set, for its title: "of classes 3, 8 with random labels". Empty where they leave it as it is."""
+        said = [f"of {chosen(self.classes)}"] if self.classes else []
+        return " ".join([*said, *(["with random labels"] if self.labels == "random" else [])])
+
+
+def chosen(classes: tuple[int, ...]) -> str:
+    """Classes in a few words: (3, 8) -> "classes 3, 8", a long list as their number and what tells it from others of as many."""
+    told = ", ".join(map(str, classes))
+    mark = hashlib.sha256(told.encode()).hexdigest()[:6]
+    return f"classes {told}" if len(told) <= LONGEST_LIST else f"{len(classes)} classes ({mark})"
 
 
 class DataSet(Entry):
-    """Images of `shape` (channels, height, width) as uint8 and their classes. `train` counts what is left without the validation part."""
+    """Images of `shape` (channels, height, width) as uint8 and their classes. `train` counts what is left without the validation part.
 
+    The table holds it as it comes; `asked` is the one of a run.
+    """
+
+    options: type[Options] = DataSetOptions
     shape: tuple[int, int, int]
     classes: tuple[str, ...]
     train: int
     validation: int
     test: int
+    balance: Balance
     mean: tuple[float, ...] = Field(description="Per channel, of pixels divided by 255.")
     std: tuple[float, ...]
     files: tuple[File, ...] = ()
+    downloads: bool = Field(True, description="Whether files that are missing can be fetched; else someone has to put them there.")
+    augmentation: tuple[Augmentation, ...] = Field((), description="What may be done to training images by chance; empty: nothing.")
+    caution: str = Field("", description="What has to be said beside an accuracy on it; empty: nothing.")
     recipe: Recipe
     licence: str
 
     @property
     def download_bytes(self) -> int:
         return sum(file.bytes for file in self.files)
+
+    def missing(self, folder: Path) -> tuple[File, ...]:
+        """The files that are not in the data folder."""
+        return tuple(file for file in self.files if not file.is_in(folder))
+
+    def asked(self, options: DataSetOptions) -> Self:
+        """The data set as these options make it; itself where they leave it as it is."""
+        if not options.words:
+            return self
+        found = self.only(options.classes) if options.classes else self
+        guessing = (
+            f"Training labels are random: guessing, {percent(1 / len(found.classes))} right, is all that can come out of other images."
+        )
+        cautions = [found.caution, guessing if options.labels == "random" else ""]
+        return found.model_copy(update={"title": f"{self.title} {options.words}", "caution": " ".join(filter(None, cautions))})
+
+    def only(self, classes: tuple[int, ...]) -> Self:
+        """The data set of some of its classes, numbered anew from 0 in the order given."""
+        parts = {part: tuple(getattr(self.balance, part)[c] for c in classes) for part in ("train", "validation", "test")}
+        caution = f"{len(classes)} of {len(self.classes)} classes: no accuracy on {self.title}."
+        told: dict[str, Any] = {"classes": tuple(self.classes[c] for c in classes), "balance": self.balance.model_copy(update=parts)}
+        told |= {part: sum(counts) for part, counts in parts.items()}
+        return self.model_copy(update=told | {"caution": " ".join(filter(None, (self.caution, caution)))})
 
 
 class Criterion(Entry):

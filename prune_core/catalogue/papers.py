@@ -61,3 +61,4 @@ THEIS_2018 = Paper(
 MOLCHANOV_2019 = Paper(
     authors="Molchanov, Mallya, Tyree, Frosio & Kautz", title="Importance estimation for neural network pruning", year=2019, venue="CVPR"
 )
+KRIZHEVSKY_2009 = Paper(authors="Krizhevsky", title="Learning multiple layers of features from tiny images", year=2009)

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from .. import memory
-from ..catalogue import criteria
+from ..catalogue import criteria, datasets
 from ..criteria.types import Scores
 from ..data.types import DataError
 from ..events import (
@@ -37,7 +37,7 @@ from ..streams import seed_of
 from ..version import __version__
 from . import checkpoint
 from .checkpoint import Position, array, packed_masks
-from .dataset import FIXED_TRAIN, Data, open_data
+from .dataset import FIXED_TRAIN, open_data
 from .errors import RunError
 from .evaluation import at_chance, evaluate
 from .files import NOWHERE, Files
@@ -143,7 +143,11 @@ class Execution:
 
     def events(self) -> Iterator[Numbered]:
         self.tell("Preparing data")
-        self.data: Data = open_data(self.spec.dataset_entry, self.device, self.tell)
+        entry, options = datasets[self.spec.dataset], self.spec.data_options
+        self.data = replace(open_data(entry, self.device, self.tell, options.classes), entry=self.spec.dataset_entry)
+        self.lessons = self.data["train"]
+        if options.labels == "random":
+            self.lessons = self.lessons.with_random_labels(self.data.classes, self.spec.seed)
         self.network = Network(self.spec.model_entry, self.spec.model_options, self.device)
         self.optimiser = self.new_optimiser()
         self.clock = Clock(len(self.data["train"]), self.spec.batch_size or 1, sums=Sums.zero(self.device))
@@ -226,9 +230,7 @@ class Execution:
         if self.clock.iteration == 0:
             yield Evaluated(epoch=0.0, part="validation", quality=self.quality("validation"))
         points = self.looks()
-        for _ in train(
-            self.spec, step, self.network, self.optimiser, self.data["train"], self.clock, lambda i: self.pause(i, step, points)
-        ):
+        for _ in train(self.spec, step, self.network, self.optimiser, self.lessons, self.clock, lambda i: self.pause(i, step, points)):
             iteration, epoch = self.clock.iteration, self.clock.epoch
             if iteration in points or iteration == self.clock.at(step.until):
                 yield Evaluated(epoch=epoch, part="validation", quality=self.quality("validation"))
@@ -275,13 +277,10 @@ class Execution:
     def ending(self) -> Iterator[Event]:
         layers = self.network.kept_layers()
         validation = self.quality("validation") if self.test else None
-        chance = bool(self.clock.iteration and validation and at_chance(validation, self.data.classes))
-        if chance and validation:
-            yield Warned(
-                epoch=self.clock.epoch,
-                message=f"The network stayed at chance: {percent(validation.accuracy)} right with {self.data.classes} classes. Training never took "
-                "hold; try another initialisation, fewer weights removed or a smaller learning rate.",
-            )
+        judged = self.quality("train") if validation and self.spec.data_options.labels == "random" else validation
+        chance = bool(self.clock.iteration and judged and at_chance(judged, self.data.classes))
+        if chance and judged:
+            yield Warned(epoch=self.clock.epoch, message=self.words_of_chance(judged))
         file = "weights.safetensors" if self.test else None
         if file:
             self.files.save(file, self.state(), {"fingerprint": self.fingerprint})
@@ -292,6 +291,19 @@ class Execution:
             effective=sum(effective(self.network).values()), masks_sha256=mask_checksum(*packed_masks(self.network.masks)) if self.network.masks else None,
         )  # fmt: skip
 
+    def words_of_chance(self, judged: Quality) -> str:
+        """Where a network got no further than guessing: on validation images, or with random labels on those that it was to learn by heart."""
+        right, classes = percent(judged.accuracy), self.data.classes
+        if self.spec.data_options.labels == "random":
+            return (
+                f"The network stayed at chance on its own training images: {right} of {judged.n:,} random labels right with {classes} classes. "
+                "It has learnt none of them by heart; more weights, epochs or another learning rate might."
+            )
+        return (
+            f"The network stayed at chance: {right} right with {classes} classes. Training never took "
+            "hold; try another initialisation, fewer weights removed or a smaller learning rate."
+        )
+
     # ---- state
 
     def new_optimiser(self) -> Optimiser:
@@ -299,8 +311,13 @@ class Execution:
         return kind(self.network.weights, self.network.gradient, self.spec.momentum or 0.0, self.spec.weight_decay or 0.0)
 
     def quality(self, part: Any) -> Quality:
-        """Measured on the validation part, the test part, or 5,000 fixed training images."""
-        return evaluate(self.network.module, self.data[part], self.data.classes, FIXED_TRAIN if part == "train" else None)
+        """Measured on the validation part, the test part, or 5,000 fixed training images with the labels that are learnt."""
+        return evaluate(
+            self.network.module,
+            self.lessons if part == "train" else self.data[part],
+            self.data.classes,
+            FIXED_TRAIN if part == "train" else None,
+        )
 
     def state(self) -> dict[str, Any]:
         return {name: array(tensor) for name, tensor in self.network.module.state_dict().items()}

@@ -192,6 +192,8 @@ def not_shown(run: Subject) -> list[str]:
         told.append(f"The run {'failed' if run.result.state == 'failed' else 'was cancelled'}: nothing here is a final result.")
     if run.result.at_chance:
         told.append("The network stayed at chance: its accuracy says nothing about pruning.")
+    if caution := run.result.spec.dataset_entry.caution:
+        told.append(caution)
     told.append("One seed: how much of these numbers is chance is not shown. Several seeds of the same run would tell.")
     if run.trains:
         told.append(

@@ -11,10 +11,13 @@ from prune_core.streams import seed_of
 
 CRITERIA = ", ".join(sorted(catalogue.criteria))
 PARENT = {"fingerprint": "0" * 64, "group": "1" * 64, "event": 1, "mask_checksum": "2" * 64}
-CRITERIA = ", ".join(sorted(catalogue.criteria))
+FITTING = [(m, d.name) for m, model in catalogue.models.items() for d in catalogue.datasets.values() if d.shape == model.input_shape]
 SPECS = st.builds(
-    lambda protocol, **fields: RunSpec(protocol=protocol, parent=PARENT if "parent" in catalogue.protocols[protocol].uses else None, **fields),
-    model=st.sampled_from(["lenet_300_100", "lenet_5", "small_conv"]), dataset=st.sampled_from(sorted(catalogue.datasets)),
+    lambda protocol, fitting, **fields: RunSpec(
+        protocol=protocol, model=fitting[0], dataset=fitting[1],
+        parent=PARENT if "parent" in catalogue.protocols[protocol].uses else None, **fields,
+    ),
+    fitting=st.sampled_from(FITTING),
     criterion=st.sampled_from(["snip", "magnitude", "random", "force", "synflow"]), protocol=st.sampled_from(sorted(catalogue.protocols)),
     sparsity=st.floats(0, 0.999999), epochs=st.integers(0, 10_000), seed=st.integers(0, 2**63 - 1), lr=st.none() | st.floats(1e-6, 100),
     allocation=st.none() | st.sampled_from(sorted(catalogue.allocations)), optimizer=st.none() | st.sampled_from(["sgd", "adam"]),

@@ -152,3 +152,31 @@ def test_a_misfitting_value_typed_into_the_form_disables_the_start(page):
 
 def test_the_spec_of_an_untouched_form_is_the_default_spec(page):
     assert page("prune.py").session_state["prune-form"].last == (RunSpec(), Repeat())
+
+
+def test_under_the_data_stand_their_counts_balance_and_licence(page):
+    said = words(page("prune.py", dataset="mnist")).replace("\xa0", " ")
+    assert (
+        "54,000 images to train on, 6,000 to validate, 10,000 to test; 4,841 to 6,060 training images a class. Licence: CC BY-SA 3.0."
+        in said
+    )
+
+
+def test_random_labels_are_said_before_they_are_learnt(page):
+    shown = page("prune.py", dataset="mnist")
+    box(shown, "Training labels").set_value("random").run()
+    said = words(shown).replace("\xa0", " ")
+    assert "Training labels are random: guessing, 10&nbsp;% right" in said
+    assert shown.session_state["prune-form"].last[0] == RunSpec(dataset="mnist", dataset_options={"labels": "random"})
+
+
+def test_classes_that_can_not_be_are_refused_in_the_form_and_leave_it_usable(page):
+    shown = page("prune.py")
+    box(shown, "Only these classes").set_value("3, 12").run()
+    assert "digits has classes 0 to 9, got 12." in shown.error[0].value.replace("\\", "")
+    assert next(b for b in shown.button if b.label == "Start run").disabled
+
+
+def test_augmentation_is_asked_for_where_the_data_have_any(page):
+    assert not [w for w in page("prune.py").selectbox if w.label == "Augment"]
+    assert box(page("prune.py", dataset="mnist"), "Augment").options == ["no (default)", "no", "yes"]

@@ -53,7 +53,7 @@ def test_data_that_are_not_here_say_what_will_be_downloaded(page, monkeypatch, t
     from prune_core.settings import settings
 
     settings.cache_clear()
-    assert "Fashion-MNIST is not here yet: 31 MB will be downloaded." in words(page("saliency.py", sal_data="Fashion-MNIST"))
+    assert "Fashion-MNIST is not here yet: 31 MB to download first." in words(page("saliency.py", sal_data="Fashion-MNIST"))
 
 
 def test_a_finished_scoring_is_drawn_with_the_counts_of_its_files(page, store):
@@ -107,7 +107,11 @@ def test_an_address_can_choose_the_sparsity(page, store):
 @pytest.mark.parametrize(
     ("name", "value", "said"),
     [
-        ("sal_data", "nonsense", "sal_data: there is no 'nonsense'. Choices: Digits, MNIST, Fashion-MNIST."),
+        (
+            "sal_data",
+            "nonsense",
+            "sal_data: there is no 'nonsense'. Choices: Digits, MNIST, Fashion-MNIST, CIFAR-10, CIFAR-10 small, CIFAR-100.",
+        ),
         ("sal_removed", "200", "sal_removed: must be a whole number from 1 to 99, got '200'."),
         ("sal_removed", "²", "sal_removed: must be a whole number from 1 to 99, got '²'."),
         ("sal_seed", "-1", "sal_seed: must be a whole number from 0 to"),

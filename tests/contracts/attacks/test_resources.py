@@ -130,8 +130,9 @@ class TestMemory:
             next(run(spec))
 
     def test_of_every_default_fits_a_small_machine(self):
-        for model, data in product(catalogue.models, catalogue.datasets):
-            assert memory.refusal(RunSpec(model=model, dataset=data), 2e9) is None
+        for model, data in product(catalogue.models.values(), catalogue.datasets.values()):
+            if model.input_shape == data.shape:
+                assert memory.refusal(RunSpec(model=model.name, dataset=data.name), 2e9) is None
 
 
 def kept(module, entry, images):
