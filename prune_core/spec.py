@@ -158,9 +158,9 @@ class RunSpec(BaseModel):
 
     def shape_problems(self) -> list[Problem]:
         model, data = self.model_entry, self.dataset_entry
-        if data.shape == model.input_shape and len(data.classes) == model.classes:
+        if data.shape == model.input_shape:
             return []
-        fits = sorted(d.name for d in catalogue.datasets.values() if d.shape == model.input_shape and len(d.classes) == model.classes)
+        fits = sorted(d.name for d in catalogue.datasets.values() if d.shape == model.input_shape) or ["none yet"]
         return [
             Problem(
                 "dataset",
@@ -238,7 +238,13 @@ class RunSpec(BaseModel):
 
     @property
     def model_entry(self) -> Model:
-        return catalogue.models[self.model]
+        """The network as this run builds it."""
+        return catalogue.models[self.model].built(self.model_options, len(self.dataset_entry.classes))
+
+    @property
+    def network(self) -> str:
+        """The network by name, with its size where that is not the usual one: "vgg_16 at half of its channels". What compares runs goes by it."""
+        return f"{self.model} {self.model_options.size}".strip()
 
     @property
     def dataset_entry(self) -> DataSet:

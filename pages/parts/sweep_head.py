@@ -82,9 +82,10 @@ def misses(sweep: Sweep) -> str:
 def trade_off_address(sweep: Sweep) -> dict[str, str]:
     """What the page Trade-off is told to show the runs of a sweep; nothing for one without a network of the catalogue."""
     models, datasets = sweep.definition.get("models") or [""], sweep.definition.get("datasets") or [""]
-    if models[0] not in catalogue.models or datasets[0] not in catalogue.datasets:
+    title = catalogue.network_title(models[0])
+    if title is None or datasets[0] not in catalogue.datasets:
         return {}
-    return {"to_what": f"{catalogue.models[models[0]].title} on {catalogue.datasets[datasets[0]].title}"}
+    return {"to_what": f"{title} on {catalogue.datasets[datasets[0]].title}"}
 
 
 def own_series(sweep: Sweep) -> dict[str, list[str]]:

@@ -105,7 +105,7 @@ def test_a_removed_channel_is_silent_because_its_batch_norm_is_too():
     chance = torch.Generator().manual_seed(3)
     for _ in range(5):
         step(net, optimiser, chance)
-    by_hand = catalogue.function_of(entry)(entry.options())
+    by_hand = catalogue.function_of(entry)(entry.options(), entry.classes)
     by_hand.load_state_dict(net.module.state_dict())
     gone = torch.tensor([1, 4, 30])
     with torch.no_grad():

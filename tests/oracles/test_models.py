@@ -17,7 +17,7 @@ PUBLISHED = {
 
 
 def built(entry):
-    return catalogue.function_of(entry)(entry.options())
+    return catalogue.function_of(entry)(entry.options(), entry.classes)
 
 
 @pytest.mark.parametrize("entry", catalogue.models.values(), ids=catalogue.models)
@@ -79,8 +79,8 @@ def test_truncated_draws_never_go_beyond_two_standard_deviations():
 
 def test_relu_after_the_convolutions_is_an_option_of_lenet_5():
     entry = catalogue.models["lenet_5"]
-    plain = catalogue.function_of(entry)(entry.options())
-    rectified = catalogue.function_of(entry)(entry.options(relu_after_conv=True))
+    plain = catalogue.function_of(entry)(entry.options(), entry.classes)
+    rectified = catalogue.function_of(entry)(entry.options(relu_after_conv=True), 10)
     rectified.load_state_dict(plain.state_dict())
     images = torch.randn(2, 1, 28, 28)
     assert not torch.allclose(plain(images), rectified(images))

@@ -81,7 +81,7 @@ class TestMemory:
     @pytest.mark.parametrize("name", catalogue.models)
     def test_of_an_image_is_what_torch_keeps_for_the_backward_pass(self, name):
         entry = catalogue.models[name]
-        module = catalogue.function_of(entry)(entry.options()).train()
+        module = catalogue.function_of(entry)(entry.options(), entry.classes).train()
         assert kept(module, entry, 16) - kept(module, entry, 8) == 8 * 4 * entry.activations
 
     def test_that_a_batch_would_take_is_refused_when_it_is_queued_and_when_it_runs(self, store, limits):
