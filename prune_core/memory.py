@@ -15,7 +15,7 @@ OF_A_PARAMETER = (
     15  # floats for each: value, gradient, two moments, mask, the same for a checkpoint, scores in double precision and their order
 )
 FORWARD_AND_BACK = 2  # a gradient lies beside every activation at the worst moment
-HELD_AT_ONCE = 4  # without a backward pass: what goes into an operation, what comes out, what a shortcut holds, and what is about to go
+HELD_AT_ONCE = 5  # without a backward pass: what goes into an operation, what comes out, what a shortcut holds, what callers still hold
 EVALUATED_AT_ONCE = 1_000
 SHARE = 0.9
 CGROUP = Path("/sys/fs/cgroup/memory.max")

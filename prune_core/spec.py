@@ -151,7 +151,7 @@ class RunSpec(BaseModel):
         problems = [*self.shape_problems(), *self.criterion_problems(), *self.score_problems()]
         if self.augment:
             problems.append(Problem("augment", f"{self.dataset} has no augmentation. Choices: false."))
-        problems += self.parent_problems()
+        problems += [*self.parent_problems(), *self.batch_problems()]
         if problems:
             raise SpecError(problems)
         return self
@@ -182,7 +182,8 @@ class RunSpec(BaseModel):
                 Problem("granularity", f"{entry.name} ranks {' or '.join(sorted(entry.granularities))}s, got '{self.granularity}'.")
             )
         if self.resolved_granularity == "channel" and not self.model_entry.channel_groups:
-            fits = sorted(m.name for m in catalogue.models.values() if m.channel_groups)
+            takes = self.dataset_entry.shape
+            fits = sorted(m.name for m in catalogue.models.values() if m.channel_groups and m.input_shape == takes)
             problems.append(Problem("model", f"{self.model} has no channels to prune. Models that have: {', '.join(fits)}."))
         options = self.criterion_options
         if getattr(options, "reduce", None) == "sample" and getattr(options, "bn_mode", None) == "train":
@@ -208,6 +209,26 @@ class RunSpec(BaseModel):
                 )
             )
         return problems
+
+    def batch_problems(self) -> list[Problem]:
+        """Batch norm over single numbers can't standardise one image: no batch that trains it, or scores in training mode, may be so short."""
+        if self.model_entry.least_batch == 1:
+            return []
+        found, options = [], self.criterion_options
+        if "training" in self.protocol_entry.uses:
+            found.append(("batch_size", self.resolved().batch_size, self.dataset_entry.train))
+        if getattr(options, "bn_mode", None) == "train" or getattr(options, "calibrate_bn", 0):
+            asked = getattr(options, "n_examples", None)
+            images = asked if isinstance(asked, int) else self.dataset_entry.train
+            found.append(("criterion_options.scoring_batch", getattr(options, "scoring_batch", None), images))
+        return [
+            Problem(
+                field,
+                f"{size:,} leaves a last batch of one image of {images:,}, and {self.model} needs two for batch norm. Choose another.",
+            )
+            for field, size, images in found
+            if size and (size == 1 or images % size == 1)
+        ]
 
     def parent_problems(self) -> list[Problem]:
         reads = "parent" in self.protocol_entry.uses
