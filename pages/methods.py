@@ -4,7 +4,7 @@ import streamlit as st
 
 from pages.parts import figure, method_pictures, style
 from pages.parts.plain import plain
-from prune_core import RunSpec, SpecError, markup, method_words
+from prune_core import RunSpec, SpecError, catalogue, markup, method_words
 from prune_core.catalogue import Criterion, DataSet, Entry, Model, Protocol
 from prune_core.store import StoreError
 from prune_core.wording import unknown
@@ -64,13 +64,22 @@ def address(entry: Entry) -> dict[str, str] | None:
     told = {field: entry.name}
     if isinstance(entry, Criterion) and "weight" not in entry.granularities:
         told |= {"model": "small_conv", "sparsity": "0.5"}
-    if isinstance(entry, DataSet) and (model := method_pictures.network_for(entry)) not in (None, RunSpec().model):
-        told |= {"model": str(model)}
+    told |= partner(entry)
     try:
         RunSpec.read(told)
     except SpecError:
         return None
     return told
+
+
+def partner(entry: Entry) -> dict[str, str]:
+    """A data set for a network, or a network for a data set, that doesn't go together with the form's usual one: the first of its table that does."""
+    usual = RunSpec()
+    if isinstance(entry, Model) and entry.input_shape != usual.dataset_entry.shape:
+        return {"dataset": next((d.name for d in catalogue.datasets.values() if d.shape == entry.input_shape), "")}
+    if isinstance(entry, DataSet) and entry.shape != usual.model_entry.input_shape:
+        return {"model": next((m.name for m in catalogue.models.values() if m.input_shape == entry.shape), "")}
+    return {}
 
 
 def sources(entry: Entry) -> None:

@@ -1,6 +1,6 @@
 """Saliency: which input pixels keep their connections, class by class, with the control beside it (SNIP's figures 2 and 3)."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import streamlit as st
@@ -58,10 +58,21 @@ def whole(text: str, low: int, high: int) -> int | None:
     return int(text) if text.isascii() and text.isdecimal() and len(text) <= 16 and low <= int(text) <= high else None
 
 
-def knob(key: str, label: str, help: str | None = None) -> str:
-    choices, first = KNOBS[key]
+def knob(key: str, label: str, help: str | None = None, offered: Callable[[str], bool] = lambda choice: True) -> str:
+    """`offered`: which of the choices go together with the others."""
+    every, first = KNOBS[key]
+    choices = tuple(filter(offered, every))
+    if st.session_state.get(key) not in (None, *choices):
+        del st.session_state[key]
     return st.selectbox(
-        label, choices, choices.index(first), key=key, bind="query-params", on_change=scoring.look, filter_mode=None, help=help
+        label,
+        choices,
+        choices.index(first) if first in choices else 0,
+        key=key,
+        bind="query-params",
+        on_change=scoring.look,
+        filter_mode=None,
+        help=help,
     )
 
 
@@ -74,7 +85,8 @@ def controls() -> Asked:
         disabled="labels" not in criterion.needs, help="Shuffled is the control: the right images, with labels dealt out at random.",
     )  # fmt: skip
     with st.popover("More options", icon=":material/tune:", width="stretch"):
-        model = MODELS[knob("sal_model", "Model", "A dense first layer gives one mask a class, a convolution what is kept of its filters.")]
+        about = "A dense first layer gives one mask a class, a convolution what is kept of its filters. Networks that take these images are offered."
+        model = MODELS[knob("sal_model", "Model", about, lambda title: MODELS[title].input_shape == data.shape)]
         start = STARTS[knob("sal_start", "First weights", "How the weights are drawn before they are scored.")]
         first = st.session_state.setdefault("sal-seed-first", whole(st.query_params.get("sal_seed", ""), 0, LARGEST_SEED) or 0)
         seed = st.number_input(

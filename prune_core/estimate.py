@@ -30,14 +30,14 @@ class Estimate(NamedTuple):
 
 
 def estimate(spec: RunSpec, speeds: Speeds) -> Estimate:
-    """What a run of the spec will take. `speeds`: (model, data set) -> measured seconds per epoch here."""
+    """What a run of the spec will take. `speeds`: (network, data set) -> measured seconds per epoch here."""
     image = epoch_seconds(spec, speeds) / spec.dataset_entry.train
-    return Estimate(tuple(OVERHEAD + image * images(spec, step) for step in plan(spec)), (spec.model, spec.data) in speeds)
+    return Estimate(tuple(OVERHEAD + image * images(spec, step) for step in plan(spec)), (spec.network, spec.data) in speeds)
 
 
 def epoch_seconds(spec: RunSpec, speeds: Speeds) -> float:
     """Seconds of one pass over the training images."""
-    return speeds.get((spec.model, spec.data)) or spec.model_entry.reference_seconds * spec.dataset_entry.train / 1000
+    return speeds.get((spec.network, spec.data)) or spec.model_entry.reference_seconds * spec.dataset_entry.train / 1000
 
 
 def images(spec: RunSpec, step: Step) -> float:

@@ -83,7 +83,10 @@ class Started:
 
 @dataclass(frozen=True, kw_only=True, config=CONFIG)
 class Scored:
-    """Scores were computed. `kept`: per sparsity asked, the kept units of each layer (for looking; empty before a pruning)."""
+    """Scores were computed. `kept`: per sparsity asked, the kept units of each layer (for looking; empty before a pruning).
+
+    Of a network with so many layers that they would not fit into an event, `kept` has one number for all of them.
+    """
 
     epoch: Amount
     criterion: str

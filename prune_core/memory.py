@@ -16,6 +16,7 @@ OF_A_PARAMETER = (
 )
 OF_A_GRADIENT = 5  # floats for each number of one image's gradient: itself, in double precision, its square
 FORWARD_AND_BACK = 2  # a gradient lies beside every activation at the worst moment
+HELD_AT_ONCE = 5  # without a backward pass: what goes into an operation, what comes out, what a shortcut holds, what callers still hold
 EVALUATED_AT_ONCE = 1_000
 SHARE = 0.9
 CGROUP = Path("/sys/fs/cgroup/memory.max")
@@ -27,13 +28,14 @@ def needed(spec: RunSpec) -> dict[str, int]:
     model, data, options = spec.model_entry, spec.dataset_entry, spec.criterion_options
     pixels = prod(data.shape)
     image = NUMBER * (pixels + FORWARD_AND_BACK * model.activations)
+    looked_at = NUMBER * (pixels + min(HELD_AT_ONCE * model.widest, FORWARD_AND_BACK * model.activations))
     asked, source = getattr(options, "n_examples", 0), getattr(options, "source", "train")
     there = data.validation if source == "validation" else data.train
     examples = there if asked == "all" else min(int(asked), there)
     of_its_own = min(getattr(options, "per_sample_chunk", 0), examples) if getattr(options, "per_sample", False) else 0
     return {
         "model": OF_A_PARAMETER * NUMBER * model.parameters,
-        "dataset": pixels * (data.train + data.validation + data.test) + EVALUATED_AT_ONCE * image,
+        "dataset": pixels * (data.train + data.validation + data.test) + EVALUATED_AT_ONCE * looked_at,
         "batch_size": image * min(spec.batch_size or 0, data.train),
         "criterion_options.n_examples": NUMBER * pixels * examples,
         "criterion_options.scoring_batch": image * min(getattr(options, "scoring_batch", 0), examples),

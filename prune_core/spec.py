@@ -162,7 +162,7 @@ class RunSpec(BaseModel):
             problems.append(
                 Problem("dataset_options.labels", f"{self.protocol} trains nothing, and scores see true labels. Choices: true.")
             )
-        problems += self.parent_problems()
+        problems += [*self.parent_problems(), *self.batch_problems()]
         if problems:
             raise SpecError(problems)
         return self
@@ -178,12 +178,9 @@ class RunSpec(BaseModel):
 
     def shape_problems(self) -> list[Problem]:
         model, data = self.model_entry, self.dataset_entry
-        if data.shape == model.input_shape and len(data.classes) == model.classes:
+        if data.shape == model.input_shape:
             return []
-        if data.shape == model.input_shape and self.data_options.classes:
-            few = f"leaves {len(data.classes)} classes, and {model.name} has {model.classes} outputs. Leave it out."
-            return [Problem("dataset_options.classes", few)]
-        fits = sorted(d.name for d in catalogue.datasets.values() if d.shape == model.input_shape and len(d.classes) == model.classes)
+        fits = sorted(d.name for d in catalogue.datasets.values() if d.shape == model.input_shape) or ["none yet"]
         return [
             Problem(
                 "dataset",
@@ -205,8 +202,14 @@ class RunSpec(BaseModel):
                 Problem("granularity", f"{entry.name} ranks {' or '.join(sorted(entry.granularities))}s, got '{self.granularity}'.")
             )
         if self.resolved_granularity == "channel" and not self.model_entry.channel_groups:
-            fits = sorted(m.name for m in catalogue.models.values() if m.channel_groups)
+            takes = self.dataset_entry.shape
+            fits = sorted(m.name for m in catalogue.models.values() if m.channel_groups and m.input_shape == takes)
             problems.append(Problem("model", f"{self.model} has no channels to prune. Models that have: {', '.join(fits)}."))
+        if "batch_norm" in entry.needs and not self.normalises:
+            ranks = sorted(c.name for c in catalogue.criteria.values() if "channel" in c.granularities and "batch_norm" not in c.needs)
+            problems.append(
+                Problem("criterion", f"{entry.name} reads batch norm, which {self.model} has not. Choices: {', '.join(ranks)}.")
+            )
         options = self.criterion_options
         if getattr(options, "per_sample", False) and getattr(options, "bn_mode", None) == "train":
             problems.append(
@@ -273,6 +276,26 @@ class RunSpec(BaseModel):
             return ()
         return tuple(layer.title for layer in self.model_entry.layers)
 
+    def batch_problems(self) -> list[Problem]:
+        """Batch norm over single numbers can't standardise one image: no batch that trains it, or scores in training mode, may be so short."""
+        if self.model_entry.least_batch == 1:
+            return []
+        found, options = [], self.criterion_options
+        if "training" in self.protocol_entry.uses:
+            found.append(("batch_size", self.resolved().batch_size, self.dataset_entry.train))
+        if getattr(options, "bn_mode", None) == "train" or getattr(options, "calibrate_bn", 0):
+            asked = getattr(options, "n_examples", None)
+            images = asked if isinstance(asked, int) else self.dataset_entry.train
+            found.append(("criterion_options.scoring_batch", getattr(options, "scoring_batch", None), images))
+        return [
+            Problem(
+                field,
+                f"{size:,} leaves a last batch of one image of {images:,}, and {self.model} needs two for batch norm. Choose another.",
+            )
+            for field, size, images in found
+            if size and (size == 1 or images % size == 1)
+        ]
+
     def parent_problems(self) -> list[Problem]:
         reads = "parent" in self.protocol_entry.uses
         if reads and self.parent is None:
@@ -284,6 +307,11 @@ class RunSpec(BaseModel):
             return [Problem("parent", f"{self.protocol} starts from nothing. Protocols that start from another run: {', '.join(able)}.")]
         return []
 
+    @property
+    def normalises(self) -> bool:
+        """Whether batch norm stands behind every layer that can lose channels."""
+        return all(group.batch_norm is not None for group in self.model_entry.channel_groups)
+
     def score_problems(self) -> list[Problem]:
         problems = []
         for name in getattr(self.protocol_options, "criteria", ()):
@@ -291,6 +319,8 @@ class RunSpec(BaseModel):
                 problems.append(Problem("protocol_options.criteria", unknown(name, catalogue.criteria)))
             elif "weight" not in catalogue.criteria[name].granularities and not self.model_entry.channel_groups:
                 problems.append(Problem("protocol_options.criteria", f"{name} ranks channels, and {self.model} has none to prune."))
+            elif "batch_norm" in catalogue.criteria[name].needs and not self.normalises:
+                problems.append(Problem("protocol_options.criteria", f"{name} reads batch norm, which {self.model} has not."))
         for s in getattr(self.protocol_options, "sparsities", ()):
             if not 0 <= s < 1:
                 problems.append(Problem("protocol_options.sparsities", f"must be at least 0 and below 1, got {s:g}."))
@@ -302,7 +332,13 @@ class RunSpec(BaseModel):
 
     @property
     def model_entry(self) -> Model:
-        return catalogue.models[self.model]
+        """The network as this run builds it."""
+        return catalogue.models[self.model].built(self.model_options, len(self.dataset_entry.classes))
+
+    @property
+    def network(self) -> str:
+        """The network by name, with its size where that is not the usual one: "vgg_16 at half of its channels". What compares runs goes by it."""
+        return f"{self.model} {self.model_options.size}".strip()
 
     @property
     def dataset_entry(self) -> DataSet:

@@ -9,6 +9,7 @@ from pydantic.fields import FieldInfo
 
 from . import catalogue
 from .catalogue import Entry
+from .catalogue.networks.options import part
 from .spec import RunSpec
 from .steps import percent
 
@@ -125,6 +126,8 @@ def value_of(name: str, value: Any) -> str:
         return listed([percent(v) for v in value]) if isinstance(value, tuple) else percent(value)
     if name == "granularity":
         return f"{value}s"
+    if name == "width":
+        return "all channels" if value == 1 else f"{part(value)} of all channels"
     if name == "parent":
         return f"run {value.fingerprint[:8]}, after event {value.event}"
     if name == "criteria":

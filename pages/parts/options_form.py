@@ -89,10 +89,11 @@ def number(field: Field, kind: type, label: str, help: str | None, key: str) -> 
     """A number within its range. Where None is a value, an empty box is it, with what it stands for in grey."""
     low, high, above = (next((getattr(m, bound) for m in field.info.metadata if hasattr(m, bound)), None) for bound in ("ge", "le", "gt"))
     whole = kind is int
+    step = step_of(field.value or field.default or above or 0.1)
     return st.number_input(
         label,
         min_value=None if low is None else kind(low), max_value=None if high is None else kind(high), value=field.value,
-        step=1 if whole else step_of(field.value or field.default or above or 0.1), format=None if whole else "%g",
+        step=1 if whole else min(step, high / 10) if high else step, format=None if whole else "%g",
         placeholder=f"{field.default:g}" if isinstance(field.default, int | float) else "default", help=help, key=key,
     )  # fmt: skip
 

@@ -1,6 +1,7 @@
 """The form of a run: seven choices, the rest under "More options", all drawn from the catalogue. An address can fill it."""
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -9,7 +10,7 @@ from pydantic import BaseModel
 from streamlit.delta_generator import DeltaGenerator
 
 from prune_core import RunSpec, SpecError, catalogue
-from prune_core.catalogue import DataSet, Entry, Protocol
+from prune_core.catalogue import DataSet, Entry, Model, Protocol
 from prune_core.method_words import about_images
 from prune_core.overrides import overrides, read_what_fits
 from prune_core.settings import settings
@@ -111,18 +112,22 @@ class Widgets(NamedTuple):
 
         And the place of what the run is repeated over, which depends on all of it.
         """
-        places = {name: st.container() for name in ("model", "dataset", "criterion", "protocol", "sparsity")}
+        places = {name: st.container() for name in ("dataset", "model", "criterion", "protocol", "sparsity")}
         raw: dict[str, Any] = {}
-        with places["model"]:
-            raw["model"] = self.choose("model", "Model", catalogue.models, lambda m: f"{m.title} · {m.parameters:,} parameters", raw)
         with places["dataset"]:
-            raw["dataset"] = self.choose("dataset", "Data", catalogue.datasets, lambda d: f"{d.title} · {whereabouts(d)}", raw)
+            raw["dataset"] = self.choose("dataset", "Data", catalogue.datasets, lambda d: f"{d.title} · {whereabouts(d)}", without_network)
+        fits = partial(misfit, raw)
+        with places["model"]:
+            classes = len(catalogue.datasets[raw["dataset"]].classes)
+            raw["model"] = self.choose(
+                "model", "Model", catalogue.models, lambda m: sized(m.built(m.options(), classes)), partial(fits, "model")
+            )
         with places["protocol"]:
             raw["protocol"] = self.protocol()
         uses = catalogue.protocols[raw["protocol"]].uses
         with places["criterion"]:
             if "criterion" in uses:
-                raw["criterion"] = self.choose("criterion", "Criterion", catalogue.criteria, lambda c: c.title, raw)
+                raw["criterion"] = self.choose("criterion", "Criterion", catalogue.criteria, lambda c: c.title, partial(fits, "criterion"))
             else:
                 reason = "Nothing is pruned, so nothing needs a score."
                 st.selectbox("Criterion", ["none needed"], disabled=True, help=reason, key=self.key("no-criterion"))
@@ -136,17 +141,22 @@ class Widgets(NamedTuple):
         place = st.container()
         with st.expander("More options", icon=":material/tune:", key=self.key("more")):
             raw |= self.more(raw, uses)
+        asked = read_what_fits(raw, RunSpec.read)[0]
         with places["dataset"]:
-            asked = read_what_fits(raw, RunSpec.read)[0].dataset_entry
-            st.html(f'<p class="espalier-note">{figure.text(about_images(asked))}</p>')
+            st.html(f'<p class="espalier-note">{figure.text(about_images(asked.dataset_entry))}</p>')
+        with places["model"]:
+            if asked.model_options.size:
+                st.html(f'<p class="espalier-note">{figure.text(sized(asked.model_entry))}</p>')
         return raw, place
 
     def key(self, name: str) -> str:
         return f"{self.generation}-{name}"
 
-    def choose(self, field: str, label: str, table: Mapping[str, Any], worded: Callable[[Any], str], raw: Mapping[str, Any]) -> str:
+    def choose(
+        self, field: str, label: str, table: Mapping[str, Any], worded: Callable[[Any], str], misfit: Callable[[str], str | None]
+    ) -> str:
         """One of the entries that fit what was chosen before; the help tells what each is and why others are missing."""
-        reasons = {name: reason for name in table if (reason := why_not({**raw, field: name}))}
+        reasons = {name: reason for name in table if (reason := misfit(name))}
         choices = [name for name in table if name not in reasons]
         key = self.key(field)
         if st.session_state.get(key) not in (None, *choices):
@@ -244,6 +254,21 @@ class Widgets(NamedTuple):
         return told
 
 
+def misfit(raw: Mapping[str, Any], field: str, value: Any) -> str | None:
+    """Why a value of the field does not go together with these values; None where it does."""
+    return why_not({**raw, field: value})
+
+
+def without_network(dataset: str) -> str | None:
+    """Why nothing could be done with a data set. All others are offered: what is chosen after it is chosen to fit."""
+    shape = catalogue.datasets[dataset].shape
+    return None if any(m.input_shape == shape for m in catalogue.models.values()) else f"no network here takes images of {shape}."
+
+
+def sized(model: Model) -> str:
+    return f"{model.title} · {model.parameters:,} parameters"
+
+
 def why_not(raw: Mapping[str, Any]) -> str | None:
     """Why these values do not go together, in one line; None where they do."""
     try:
@@ -255,7 +280,7 @@ def why_not(raw: Mapping[str, Any]) -> str | None:
 
 def fitting(raw: Mapping[str, Any], field: str) -> Callable[[Any], bool]:
     """Whether a value of the field goes together with these values."""
-    return lambda value: why_not({**raw, field: value}) is None
+    return lambda value: misfit(raw, field, value) is None
 
 
 def help_of(field: str) -> str:

@@ -2,7 +2,8 @@
 
 import hashlib
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -20,6 +21,11 @@ class Options(BaseModel):
     def resolved(self, fields: Mapping[str, Any]) -> Self:
         """The same options with nothing left open. `fields`: of the resolved spec around them."""
         return self
+
+    @property
+    def size(self) -> str:
+        """How they change a network's size, in words for its title: "at half of its channels". Empty where they do not."""
+        return ""
 
 
 class Data(BaseModel):
@@ -75,30 +81,27 @@ class Layer(Data):
 class ChannelGroup(Data):
     """Channels that go together: dimension 0 of every member parameter. The first member is the producing weight.
 
-    `batch_norm`: the module whose output the channels are, before the ReLU that follows it; its scale and shift are members.
+    `batch_norm`: the module whose output the channels are, before the ReLU that follows it; its scale and shift are members. None where the
+    convolution's own output goes into the ReLU.
     """
 
     name: str
     title: str
     channels: int
     members: tuple[str, ...]
-    batch_norm: str
+    batch_norm: str | None
 
 
-class Model(Entry):
-    """A network for images of `input_shape` (channels, height, width) and `classes` classes."""
+class Anatomy(Data):
+    """What a network is made of, and what it takes to put one image through it."""
 
-    input_shape: tuple[int, int, int]
-    classes: int
     layers: tuple[Layer, ...]
     parameters: int = Field(description="All trainable numbers: weights, biases, BN scale and shift.")
     macs: int = Field(description="Multiply-adds of one image; biases, BN and pooling not counted.")
     activations: int = Field(description="Numbers that one image leaves in memory for the backward pass.")
+    widest: int = Field(description="Numbers of the largest thing that one image sends from one operation to the next.")
+    least_batch: int = Field(1, description="Fewest images to train on at once: batch norm over single numbers needs two.")
     channel_groups: tuple[ChannelGroup, ...] = ()
-    recipes: dict[str, Recipe] = Field(default_factory=dict, description="Where the paper's recipe differs from the data set's.")
-    reference_seconds: float = Field(
-        description="Measured: seconds of training per 1,000 images on one core of a 2020s server, for first estimates."
-    )
 
     @property
     def weights(self) -> int:
@@ -107,6 +110,46 @@ class Model(Entry):
     @property
     def channels(self) -> int:
         return sum(group.channels for group in self.channel_groups)
+
+
+Drawing = Callable[[Any, int], Anatomy]  # (options, classes) -> what is built with them
+
+
+@lru_cache(maxsize=512)
+def drawn(drawing: Drawing, options: Options, classes: int) -> Anatomy:
+    return drawing(options, classes)
+
+
+class Model(Entry, Anatomy):
+    """A network for images of `input_shape` (channels, height, width). It has as many outputs as its data set has classes.
+
+    The table holds it as its options stand by themselves, for `classes` classes; `built` is the one of a run. `function` builds the module, of the
+    same options and number of classes.
+    """
+
+    input_shape: tuple[int, int, int]
+    classes: int = 10
+    drawing: Drawing
+    recipes: dict[str, Recipe] = Field(default_factory=dict, description="Where the paper's recipe differs from the data set's.")
+    reference_seconds: float = Field(
+        description="Measured: seconds of training per 1,000 images on one core of a 2020s server, for first estimates. Of the networks for colour "
+        "images the fastest of three to eight steps on 32 images, on a machine that had other work to do."
+    )
+
+    @classmethod
+    def drawn(cls, drawing: Drawing, options: type[Options], *, classes: int = 10, **said: Any) -> Self:
+        """An entry with the layers and counts of its drawing. `said`: its other fields."""
+        return cls(**dict(drawn(drawing, options(), classes)), drawing=drawing, options=options, classes=classes, **said)
+
+    def built(self, options: Options, classes: int) -> Self:
+        """This network as these options build it for so many classes; itself where that is how the table has it."""
+        if classes == self.classes and options == self.options():
+            return self
+        anatomy = drawn(self.drawing, options, classes)
+        # Seconds follow the multiply-adds; narrow networks keep a core less busy, so that theirs are a guess from below.
+        seconds = self.reference_seconds * anatomy.macs / self.macs
+        title = f"{self.title} {options.size}".strip()
+        return self.model_copy(update=dict(anatomy) | {"classes": classes, "reference_seconds": seconds, "title": title})
 
 
 class File(Data):
@@ -225,7 +268,7 @@ class Criterion(Entry):
     """What decides which weights stay. `family` gives its colour on every page."""
 
     formula: str
-    needs: frozenset[Literal["data", "labels", "gradients", "per_sample", "curvature", "trained"]]
+    needs: frozenset[Literal["data", "labels", "gradients", "per_sample", "curvature", "batch_norm", "trained"]]
     granularities: frozenset[Granularity]
     default_allocation: str = "global"
     rounds: int = Field(1, description="Rounds of a pruning at the start, where nobody says another number.")

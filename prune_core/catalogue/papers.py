@@ -62,3 +62,24 @@ MOLCHANOV_2019 = Paper(
     authors="Molchanov, Mallya, Tyree, Frosio & Kautz", title="Importance estimation for neural network pruning", year=2019, venue="CVPR"
 )
 KRIZHEVSKY_2009 = Paper(authors="Krizhevsky", title="Learning multiple layers of features from tiny images", year=2009)
+KRIZHEVSKY_2012 = Paper(
+    authors="Krizhevsky, Sutskever & Hinton",
+    title="ImageNet classification with deep convolutional neural networks",
+    year=2012,
+    venue="NIPS",
+)
+SIMONYAN_2015 = Paper(
+    authors="Simonyan & Zisserman", title="Very deep convolutional networks for large-scale image recognition", year=2015, venue="ICLR"
+)
+HE_2016 = Paper(authors="He, Zhang, Ren & Sun", title="Deep residual learning for image recognition", year=2016, venue="CVPR")
+HE_2016_IDENTITY = Paper(authors="He, Zhang, Ren & Sun", title="Identity mappings in deep residual networks", year=2016, venue="ECCV")
+ZAGORUYKO_2016 = Paper(authors="Zagoruyko & Komodakis", title="Wide residual networks", year=2016, venue="BMVC")
+HUANG_2017 = Paper(
+    authors="Huang, Liu, van der Maaten & Weinberger", title="Densely connected convolutional networks", year=2017, venue="CVPR"
+)
+CROWLEY_2018 = Paper(
+    authors="Crowley, Turner, Storkey & O'Boyle", title="A closer look at structured pruning for neural network compression", year=2018
+)
+FRANKLE_2019 = Paper(
+    authors="Frankle & Carbin", title="The lottery ticket hypothesis: finding sparse, trainable neural networks", year=2019, venue="ICLR"
+)

@@ -8,7 +8,7 @@ from pydantic import Field
 from ..steps import Target
 from . import papers
 from .entry import Options, Protocol
-from .models import Initialisation
+from .networks.options import Initialisation
 
 Schedule = Literal["exponential", "linear", "cubic"]
 

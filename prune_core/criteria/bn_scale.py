@@ -6,7 +6,7 @@ The paper's training, with a penalty on sum |gamma|, is not part of this.
 """
 
 from ..catalogue.criteria.options import ScopeOptions
-from .batch_norm import batch_norms, scale_and_shift
+from .producers import batch_norms, scale_and_shift
 from .types import Scores, Scoring
 
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from ..catalogue.criteria.channels import ExpectedBnOptions
-from .batch_norm import batch_norms, scale_and_shift
+from .producers import batch_norms, scale_and_shift
 from .types import Scores, Scoring
 
 

@@ -1,6 +1,6 @@
 """Mean activation of every channel, measured on images (Bartoldson et al. 2020 keep it while training).
 
-    s_k = mean over images and positions of a[n, k, h, w],    a = max(0, output of the channel's batch norm)
+    s_k = mean over images and positions of a[n, k, h, w],    a = max(0, output of the channel's batch norm, else of its convolution)
 
 Other statistics of the same numbers: the mean size, the standard deviation, the root mean square.
 """
@@ -13,8 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from ..catalogue.criteria.channels import MeanActivationOptions
-from .batch_norm import batch_norms
 from .gradients import moving_average, weighted_mean
+from .producers import producers
 from .types import Scores, Scoring
 
 STATISTICS: Mapping[str, Callable[[Tensor], Tensor]] = {
@@ -36,7 +36,7 @@ def moments_of(scoring: Scoring[MeanActivationOptions], images: Tensor) -> Score
     """Mean of a, |a| and a^2 over a batch and all positions: name -> float64, shape (3, channels)."""
     found: Scores = {}
     with torch.no_grad(), ExitStack() as hooks:
-        for name, module in batch_norms(scoring).items():
+        for name, module in producers(scoring).items():
             hooks.enter_context(module.register_forward_hook(partial(note, found, name, scoring.options.position == "post")))
         scoring.model(images)
     return found

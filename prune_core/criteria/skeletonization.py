@@ -5,7 +5,7 @@ With a gate alpha_k on the channel's activation, the error without it less the e
     s_k = -dE / d alpha_k  at alpha = 1,        E = mean over images of the sum over classes of |target - probability|
 
 The linear error is the paper's: the slope of a squared one vanishes where the network fits. ReLU and pooling let a positive gate pass, so
-that it may stand on the batch norm's scale and shift instead, and no hook is needed:
+that it may stand on all that makes the channel instead, batch norm's scale and shift (else the filter and its bias), and no hook is needed:
 
     dE / d alpha = gamma dE / d gamma + beta dE / d beta
 """
@@ -17,8 +17,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ..catalogue.criteria.channels import SkeletonizationOptions
-from .batch_norm import batch_norms, scale_and_shift
 from .gradients import moving_average, weighted_mean
+from .producers import producers
 from .types import Batch, Scores, Scoring
 
 
@@ -42,11 +42,10 @@ def score(scoring: Scoring[SkeletonizationOptions]) -> Scores:
 def relevance(scoring: Scoring[SkeletonizationOptions], batch: Batch) -> Scores:
     """-dE / d alpha of every channel for the mean error of a batch, float64, shape (channels,)."""
     images, labels = batch
-    modules = batch_norms(scoring)
+    made_by = [(name, p) for name, module in producers(scoring).items() for p in module.parameters()]
     error = ERRORS[scoring.options.error](scoring.model(images), labels)
-    slopes = torch.autograd.grad(error, [p for m in modules.values() for p in (m.weight, m.bias)])
-    found: Scores = {}
-    for (name, module), of_gamma, of_beta in zip(modules.items(), slopes[::2], slopes[1::2], strict=True):
-        gamma, beta = scale_and_shift(module)
-        found[name] = -(gamma * of_gamma.double() + beta * of_beta.double())
+    slopes = torch.autograd.grad(error, [p for _, p in made_by])
+    found = {name: torch.zeros(shape, dtype=torch.float64, device=images.device) for name, shape in scoring.units.items()}
+    for (name, p), slope in zip(made_by, slopes, strict=True):
+        found[name] -= (p.detach().double() * slope.double()).reshape(len(p), -1).sum(1)
     return found

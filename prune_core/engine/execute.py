@@ -224,7 +224,7 @@ class Execution:
             shape = (len(step.sparsities), -1) if layout["layout"] == "pixels" else (len(step.sparsities), *layout["shape"])
             tensors[layout["layout"]] = looking.first_layer.reshape(shape)
         self.files.save(name, tensors, {"classes": str(list(step.options.get("classes", ())))})
-        yield Scored(**common, sparsities=step.sparsities, kept=looking.kept, file=name)
+        yield small(Scored(**common, sparsities=step.sparsities, kept=looking.kept, file=name))
 
     def train(self, step: Train) -> Iterator[Event]:
         if self.clock.iteration == 0:
@@ -360,6 +360,11 @@ class Execution:
             self.said = now
             epoch = self.clock.epoch if hasattr(self, "clock") else 0.0
             self.report(Progress(epoch, float(self.spec.epochs), self.done, max(self.total, 1), doing))
+
+
+def small(event: Scored) -> Scored:
+    """The event as it stands, or with one number for all layers at each sparsity where those of every layer would not fit."""
+    return event if len(to_json(event).encode()) <= LARGEST else replace(event, kept=tuple((sum(layers),) for layers in event.kept))
 
 
 HANDLERS: dict[type, Callable[[Execution, Any], Iterator[Event]]] = {

@@ -18,7 +18,7 @@ from .optimiser import Optimiser
 
 
 class Network:
-    """A model of the catalogue on a device.
+    """A model of the catalogue on a device: `entry` as these options build it.
 
     weights, gradient: float32 (P,), all trainable parameters one after another; `parameters` are views of them.
     masks: name -> bool tensor of the parameter's shape, for parameters that something was pruned from.
@@ -27,7 +27,7 @@ class Network:
 
     def __init__(self, entry: Model, options: Options, device: torch.device) -> None:
         self.entry = entry
-        self.module: nn.Module = function_of(entry)(options).to(device)
+        self.module: nn.Module = function_of(entry)(options, entry.classes).to(device)
         self.parameters = dict(self.module.named_parameters())
         size = sum(p.numel() for p in self.parameters.values())
         self.weights, self.gradient = torch.zeros(size, device=device), torch.zeros(size, device=device)

@@ -21,6 +21,7 @@ from .masks import generator, masks_from
 from .network import Network
 
 BINS = 40
+BINS_IN_ALL = 2_400  # of a network's many layers each gets fewer: an event stays small
 NOTHING: Mapping[str, Tensor] = MappingProxyType({})
 
 
@@ -101,7 +102,7 @@ def untouched(module: nn.Module) -> Iterator[None]:
 def prepared(module: nn.Module, data: Data, options: DataOptions, seed: int, round: int) -> list[Batch]:
     """The scoring batches, after batch norm was set as the options say."""
     batches = scoring_batches(data, options, seed, round)
-    normalisations = [m for m in module.modules() if isinstance(m, nn.BatchNorm2d)]
+    normalisations = [m for m in module.modules() if isinstance(m, nn.BatchNorm1d | nn.BatchNorm2d)]
     if options.calibrate_bn:
         for m in normalisations:
             m.train()
@@ -149,11 +150,12 @@ def shuffled(labels: Tensor, seed: int) -> Tensor:
 
 def histograms(scores: Scores, living: Mapping[str, Tensor]) -> tuple[Histogram, ...]:
     """Scores of what is left, per layer, in bins of log10 common to all layers."""
+    bins = min(BINS, max(1, BINS_IN_ALL // len(scores)))
     values = {name: s[living[name]].abs().cpu().numpy() for name, s in scores.items()}
     logs = {name: np.log10(v[v > 0]) for name, v in values.items()}
     low = min((float(v.min()) for v in logs.values() if v.size), default=0.0)
     high = max((float(v.max()) for v in logs.values() if v.size), default=1.0)
-    edges = np.linspace(low, high if high > low else low + 1, BINS + 1)
+    edges = np.linspace(low, high if high > low else low + 1, bins + 1)
     rounded = tuple(round(float(e), 4) for e in edges)
     return tuple(
         Histogram(name=name, edges=rounded, counts=tuple(np.histogram(v, edges)[0].tolist()), zeros=int(values[name].size - v.size))

@@ -15,7 +15,7 @@ from .tables import RUNS
 
 
 class Subject(NamedTuple):
-    """A network on a data set, by name and `RunSpec.data`, and how many of its runs have finished."""
+    """A network on a data set, by `RunSpec.network` and `RunSpec.data`, and how many of its runs have finished."""
 
     model: str
     dataset: str

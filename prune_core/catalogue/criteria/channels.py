@@ -60,7 +60,7 @@ L1_NORM = Criterion(
 BN_SCALE = Criterion(
     name="bn_scale", title="Batch norm scale", summary="Keeps the channels that batch norm scales up most; before training all are alike.",
     function="prune_core.criteria.bn_scale:score", options=ScopeOptions, formula=r"s_k = |\gamma_k|", papers=(papers.LIU_2017,),
-    needs=frozenset({"trained"}), granularities=frozenset({"channel"}),
+    needs=frozenset({"batch_norm", "trained"}), granularities=frozenset({"channel"}),
     deviations=(
         "The paper trains with a penalty on the size of the scales, so that unneeded ones shrink. No protocol here does, "
         "and without it the scale says less about what a channel is worth.",
@@ -76,7 +76,7 @@ EXPECTED_BN = Criterion(
     function="prune_core.criteria.expected_bn:score", options=ExpectedBnOptions, papers=(papers.BARTOLDSON_2020,),
     formula=r"s_k = E[\max(0, \gamma_k z + \beta_k)] = |\gamma_k| \, \varphi(r_k) + \beta_k \, \Phi(r_k), "
     r"\quad r_k = \beta_k / |\gamma_k|, \quad z \sim N(0, 1)",
-    needs=frozenset({"trained"}), granularities=frozenset({"channel"}), default_allocation="per_layer",
+    needs=frozenset({"batch_norm", "trained"}), granularities=frozenset({"channel"}), default_allocation="per_layer",
     deviations=(
         "The paper's code divides by the share of positive activations, multiplies by it again and repairs what was 0 / 0. "
         "Here the same mean in one expression and in double precision, exact far out in the tails.",
