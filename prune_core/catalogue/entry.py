@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -10,8 +10,12 @@ from ..steps import Granularity
 
 
 class Options(BaseModel):
-    """Options of an entry: each field has a type, a default, a range and a help text (`description`)."""
+    """Options of an entry: each field has a type, a default, a range and a help text (`description`).
 
+    `later`: fields that came when runs had been stored already; at their default they are no part of a fingerprint.
+    """
+
+    later: ClassVar[frozenset[str]] = frozenset()
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=(), allow_inf_nan=False)
 
     def resolved(self, fields: Mapping[str, Any]) -> Self:
