@@ -1,5 +1,6 @@
 """The networks there are to choose from."""
 
+from collections.abc import Mapping
 from typing import Literal
 
 from pydantic import Field
@@ -8,6 +9,9 @@ from . import papers
 from .entry import ChannelGroup, Layer, Model, Options, Recipe
 
 Initialisation = Literal["glorot", "he", "lecun", "random_normal", "truncated_normal", "torch_default"]
+INITIALISATIONS: Mapping[str, str] = {
+    "glorot": "Glorot", "he": "He", "lecun": "LeCun", "random_normal": "Normal", "truncated_normal": "Truncated normal", "torch_default": "PyTorch's",
+}  # fmt: skip
 INITIALISATION_HELP = (
     "How the first weights are drawn: Glorot, He and LeCun scale by the layer's width, the normals do not (standard deviation 0.1)."
 )
