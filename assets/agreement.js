@@ -82,8 +82,9 @@ class Matrix {
     const { scene, inks } = this, n = scene.names.length, longest = Math.max(...scene.names.map((name) => name.length));
     this.width = Math.max(280, this.root.clientWidth);
     const narrow = this.width < 480, letter = narrow ? 6.2 : LETTER, left = Math.min(0.34 * this.width, letter * longest + 12);
-    const cell = Math.max(SMALLEST, Math.min(LARGEST, (this.width - left) / n)), top = 0.72 * letter * longest + 22, wide = left + n * cell;
-    const size = cell < 40 ? 11 : 14, height = top + n * cell + 74;
+    const right = narrow ? 0.7 * letter * scene.names[n - 1].length - 8 : 0;  // the last name leans out of its column
+    const cell = Math.max(SMALLEST, Math.min(LARGEST, (this.width - left - right) / n)), top = 0.72 * letter * longest + 22;
+    const size = cell < 40 ? 11 : 14, height = top + n * cell + (narrow ? 92 : 74);
     this.svg = ink("svg", { role: "group", "aria-label": scene.label, "font-family": "Source Sans, sans-serif", "font-size": narrow ? 12 : 14, width: this.width, height, viewBox: `0 0 ${this.width} ${height}` });
     this.cells = [];
     scene.names.forEach((name, i) => {
@@ -96,7 +97,7 @@ class Matrix {
       this.cell(left + a * cell, top + b * cell, cell, size, { pair, row: b, column: a, masks: true });
       this.cell(left + b * cell, top + a * cell, cell, size, { pair, row: a, column: b, masks: false });
     });
-    this.legend(left, top + n * cell + 14, wide);
+    this.legend(narrow ? 0 : left, top + n * cell + 14, narrow);
     this.plate.replaceChildren(this.svg);
     this.svg.querySelector("[data-cell]")?.setAttribute("tabindex", "0");
     this.move(+this.slider.value);
@@ -119,15 +120,16 @@ class Matrix {
     box.setAttribute("aria-label", this.words(what));
   }
 
-  legend(left, y, wide) {
-    const { scene, inks } = this, id = `${scene.key}-scale`, from = this.width < 480 ? 0 : left, ramp = ink("linearGradient", { id });
+  legend(from, y, narrow) {
+    const { scene, inks } = this, id = `${scene.key}-scale`, ramp = ink("linearGradient", { id });
     inks.diverging.forEach((colour, i) => ramp.append(ink("stop", { offset: i / (inks.diverging.length - 1), "stop-color": colour })));
     this.svg.append(ramp, ink("rect", { x: from, y, width: SCALE, height: 8, rx: 2, fill: `url(#${id})` }));
     const soft = { fill: inks.soft, "font-size": 13 };
     this.text(from, y + 20, "\u22121", soft);
     this.text(from + SCALE / 2, y + 20, "0, chance", { ...soft, "text-anchor": "middle" });
-    this.text(from + SCALE, y + 20, "1, the same", { ...soft, "text-anchor": this.width < 480 ? "start" : "middle" });
-    this.text(from, y + 42, `${scene.below}. ${scene.above}.`, soft);
+    this.text(from + SCALE, y + 20, "1, the same", { ...soft, "text-anchor": "middle" });
+    const lines = narrow ? [`${scene.below}.`, `${scene.above}.`] : [`${scene.below}. ${scene.above}.`];
+    lines.forEach((words, i) => this.text(from, y + 42 + 18 * i, words, soft));
   }
 
   move(i) {

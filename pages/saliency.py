@@ -90,7 +90,7 @@ def complaints(address: Mapping[str, str]) -> dict[str, str]:
     for key, low, high in (("sal_removed", 1, 99), ("sal_seed", 0, LARGEST_SEED)):
         if key in address and whole(address[key], low, high) is None:
             found[key] = f"must be a whole number from {low} to {high:,}, got '{address[key][:40]}'."
-    return found
+    return found | between_criteria.complaints(address)
 
 
 def whole(text: str, low: int, high: int) -> int | None:

@@ -1,6 +1,6 @@
 """Criteria beside each other: how far they agree, and how far each can prune before a layer keeps nothing."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import streamlit as st
 
@@ -10,6 +10,7 @@ from prune_core.charts import agreement as chart
 from prune_core.charts import frontier as limits
 from prune_core.charts import words
 from prune_core.estimate import estimate
+from prune_core.wording import unknown
 
 from . import agreements, figure, scoring
 from .stored import store
@@ -42,7 +43,7 @@ def agreement(ask: Ask, criterion: Criterion, model: Model) -> None:
     spec = ask(criteria=chosen, labels=labels(ask), classes="all", sparsities=SPARSITIES, measure=("agreement",))
     invitation = (
         f"{words.capital(words.counted(len(chosen)))} criteria, asked on the same weights and the same images: do they keep the same {unit}s, "
-        f"and how far can each prune before a layer is empty? It takes about {words.duration(estimate(spec, store().speeds()).seconds)}."
+        "and how far can each prune before a layer is empty? It takes a few seconds."
     )
     found = scoring.ask(spec, key="sal-together-look", invitation=invitation, button="Compare criteria")
     if found is None:
@@ -78,7 +79,8 @@ def matrix(found: scoring.Scored) -> None:
     numbers = chart.agreement(found.history)
     left, right = st.columns([5, 3], gap="large")
     with left:
-        removed = agreements.viewer(numbers, key="sal-agreement", chosen=REMOVED)
+        removed = agreements.viewer(numbers, key="sal-agreement", chosen=(share(st.query_params.get("sal_compared", "")) or REMOVED))
+    to_address(removed)
     with right, st.container(key="sal-agreement-words"):
         figure.caption(chart.describe(numbers, removed))
         with st.expander("How agreement is counted"):
@@ -95,6 +97,33 @@ def matrix(found: scoring.Scored) -> None:
     figure.foot(
         key="sal-agreement", table=numbers.table(sorted({*chart.SHOWN, removed})), name="espalier-agreement", note=" ".join(said)
     )  # fmt: skip
+
+
+def share(percent: str) -> float | None:
+    """ "99.9" -> 0.999; None for what is no percentage."""
+    try:
+        found = float(percent) / 100
+    except ValueError:
+        return None
+    return found if 0 <= found <= 1 else None
+
+
+def to_address(removed: float) -> None:
+    """Let the address follow the slider; where it usually stands is not mentioned."""
+    if removed == REMOVED:
+        st.query_params.pop("sal_compared", None)
+    elif st.query_params.get("sal_compared", "") != f"{100 * removed:.4g}":
+        st.query_params["sal_compared"] = f"{100 * removed:.4g}"
+
+
+def complaints(address: Mapping[str, str]) -> dict[str, str]:
+    """What in the address is no choice of these pictures, by its name there."""
+    found = {}
+    if "sal_compared" in address and share(address["sal_compared"]) is None:
+        found["sal_compared"] = f"must be a number from 0 to 100, got '{address['sal_compared'][:40]}'."
+    if strange := [name for name in filter(None, address.get("sal_with", "").split(",")) if name not in catalogue.criteria]:
+        found["sal_with"] = unknown(strange[0][:40], catalogue.criteria)
+    return found
 
 
 def frontier(found: scoring.Scored, ask: Ask) -> None:

@@ -14,7 +14,7 @@ from .theme import Theme, faded, figure, nothing
 
 X = "Weights removed, log scale of what is kept"
 LABELLED = 4  # layers that have room for their names, one by one
-APART = 0.16  # powers of ten between two names that can be told apart
+APART = 0.3  # powers of ten between two names that can be told apart
 
 
 class Row(NamedTuple):
@@ -29,6 +29,10 @@ class Row(NamedTuple):
     @property
     def title(self) -> str:
         return self.criterion if self.rounds == 1 else f"{self.criterion}, {self.rounds} rounds"
+
+    @property
+    def words(self) -> str:
+        return self.criterion if self.rounds == 1 else f"{self.criterion} in {self.rounds} rounds"
 
     def collapse(self, layer: int) -> float | None:
         """The least sparsity asked at which the layer keeps nothing; None where it always keeps something."""
@@ -61,15 +65,16 @@ class Frontier(NamedTuple):
         if not self.rows:
             return "No criterion has been asked for its limits yet."
         worst = min(self.rows, key=lambda row: row.first)
-        whole = [row for row in self.rows if row.first == 1]
-        if worst.first == 1:
-            return f"Up to {words.share(self.furthest)} removed, every layer keeps something with {words.listed([r.title for r in self.rows])}."
         lost = words.listed([name for name, s in zip(self.layers, worst.collapses, strict=True) if s == worst.first])
-        said = f"{worst.title} is the first to lose a whole layer, {lost} at {words.share(worst.first)} removed"
+        said = f"{worst.words} is the first to lose a whole layer, {lost} at {words.share(worst.first)} removed"
+        whole = [row for row in self.rows if row.first == 1]
         if not whole:
             last = max(self.rows, key=lambda row: row.first)
-            return f"{said}; {last.title} holds out longest, to {words.share(last.first)}."
-        return f"{said}; with {words.listed([r.title for r in whole])} every layer keeps something up to {words.share(self.furthest)}."
+            return f"{said}; {last.words} holds out longest, to {words.share(last.first)}."
+        names, until = words.listed([row.words for row in whole]), words.share(min(row.sparsities[-1] for row in whole))
+        if worst.first == 1:
+            return f"Up to {until} removed, every layer keeps something with {names}."
+        return f"{said}; with {names} every layer keeps something up to {until}."
 
     def table(self) -> dict[str, list[object]]:
         """Every layer at every sparsity of every criterion."""
@@ -152,17 +157,20 @@ def draw(numbers: Frontier, theme: Theme, height: int | None = None) -> go.Figur
 
 
 def label(fig: go.Figure, r: Row, lost: Sequence[tuple[float, str]], theme: Theme) -> None:
-    """Names of the layers above their dots, of many the first alone; those too near each other are named together."""
+    """Names of the layers above their dots, of many and on a phone the first alone; those too near each other are named together."""
     groups: list[tuple[float, list[str]]] = []
     for x, name in lost:
         if groups and x - groups[-1][0] < APART:
             groups[-1][1].append(name)
         else:
             groups.append((x, [name]))
-    for x, names in groups if len(lost) <= LABELLED else groups[:1]:
+    end = place(r.sparsities[-1])
+    for i, (x, names) in enumerate(groups if len(lost) <= LABELLED else groups[:1]):
         text = ", ".join(names) if len(names) <= LABELLED else f"{names[0]} and {len(names) - 1} more"
+        last = end - x < APART
         fig.add_annotation(
-            x=x, y=r.title, text=text, showarrow=False, yshift=16, font={"size": 13, "color": theme.soft}, name="wide" if len(lost) > LABELLED else ""
+            x=x, y=r.title, text=text, showarrow=False, xanchor="right" if last else "center", xshift=8 if last else 0, yshift=16,
+            font={"size": 13, "color": theme.soft}, name="wide" if i else "",
         )  # fmt: skip
 
 

@@ -18,7 +18,7 @@ from .layers import titles_of
 from .saliency import LOOKED_AT, Files
 from .theme import Theme, colours, figure, nothing
 
-ALIKE = 0.01  # shares of a layer that are nearer than this are called the same
+ALIKE = 0.05  # shares of a layer that are nearer than this are called the same
 
 
 class Start(NamedTuple):
@@ -55,7 +55,8 @@ class Starts(NamedTuple):
         widest = max(range(len(spread)), key=spread.__getitem__)
         removed = f"With {words.share(self.sparsity)} removed, {self.criterion} keeps"
         if spread[widest] < ALIKE:
-            return f"{removed} about the same share of every layer, however the first weights are drawn."
+            points = f"{100 * spread[widest]:.1f} points apart at most, in {self.layers[widest]}"
+            return f"{removed} about the same share of every layer however the first weights are drawn, {points}."
         shares = self.shares(widest)
         low, high = min(range(len(shares)), key=shares.__getitem__), max(range(len(shares)), key=shares.__getitem__)
         return (

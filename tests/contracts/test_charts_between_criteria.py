@@ -171,7 +171,7 @@ class TestFrontier:
 
     def test_the_sentence_names_who_loses_a_layer_first_and_who_never_does(self):
         assert LIMITS.sentence == (
-            "SynFlow is the first to lose a whole layer, Layer 1 at 99 % removed; with SNIP and SynFlow, 100 rounds every layer keeps something "
+            "SynFlow is the first to lose a whole layer, Layer 1 at 99 % removed; with SNIP and SynFlow in 100 rounds every layer keeps something "
             "up to 99.9 %."
         )
         assert frontier.frontier([told(SNIP)]).sentence == "Up to 99.9 % removed, every layer keeps something with SNIP."
