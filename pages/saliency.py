@@ -77,7 +77,7 @@ class Asked(NamedTuple):
     @property
     def starts(self) -> RunSpec:
         """Every way to draw the first weights."""
-        return self.run(classes="all", initialisations=tuple(INITIALISATIONS))
+        return self.run(classes="all", initialisations=tuple(INITIALISATIONS), sparsities=(chart.LOOKED_AT,))
 
 
 def complaints(address: Mapping[str, str]) -> dict[str, str]:

@@ -123,8 +123,8 @@ def draw(numbers: Frontier, theme: Theme, height: int | None = None) -> go.Figur
     ticks = [s for s in (0.0, 0.9, 0.99, 0.999, 0.9999, 0.99999, 0.999999) if place(s) <= end + 0.01]
     titles = [r.title for r in numbers.rows]
     fig = figure(
-        theme, height or 74 + 46 * len(titles), margin={"l": 176, "r": 24, "t": 14, "b": 46, "pad": 8}, barmode="overlay", bargap=0.68,
-        meta={"narrow": {"margin": {"l": 118, "r": 12, "t": 14, "b": 46, "pad": 6}}},
+        theme, height or 74 + 46 * len(titles), margin={"l": 176, "r": 32, "t": 14, "b": 46, "pad": 8}, barmode="overlay", bargap=0.68,
+        meta={"narrow": {"margin": {"l": 118, "r": 30, "t": 14, "b": 46, "pad": 6}}},
         xaxis={"title": {"text": X}, "range": [0, end * 1.02], "tickvals": [place(s) for s in ticks], "ticktext": [words.share(s) for s in ticks]},
         yaxis={
             "type": "category", "autorange": "reversed", "showgrid": False, "title": {"text": ""}, "tickfont": {"size": 14, "color": theme.text},
@@ -136,7 +136,7 @@ def draw(numbers: Frontier, theme: Theme, height: int | None = None) -> go.Figur
         lost = sorted((place(s), name) for name, s in zip(numbers.layers, r.collapses, strict=True) if s is not None)
         fig.add_bar(
             y=[r.title], x=[until], orientation="h", hoverinfo="skip", name=r.title,
-            marker={"color": style.colour, "cornerradius": 3, "opacity": 1 if r.rounds == 1 else 0.82},
+            marker={"color": style.colour, "cornerradius": 3},
         )  # fmt: skip
         if lost:
             fig.add_scatter(

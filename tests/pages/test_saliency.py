@@ -207,7 +207,14 @@ def test_first_weights_are_a_question_of_their_own_for_any_criterion(page, store
     shown = page("saliency.py", sal_data="Digits", sal_criterion="Magnitude")
     assert "Draw them anew" in [b.label for b in shown.button]
     starts = ("glorot", "he", "lecun", "random_normal", "truncated_normal", "torch_default")
-    score(store, RunSpec(protocol="score", dataset="digits", protocol_options=magnitude | {"classes": "all", "initialisations": starts}))
+    score(
+        store,
+        RunSpec(
+            protocol="score",
+            dataset="digits",
+            protocol_options=magnitude | {"classes": "all", "initialisations": starts, "sparsities": (0.9,)},
+        ),
+    )
     said = words(page("saliency.py", sal_data="Digits", sal_criterion="Magnitude"))
     assert "With 90&nbsp;% removed, Magnitude keeps" in said
     assert "where the first weights are" in said
