@@ -44,6 +44,8 @@ def saliency_address(spec: RunSpec) -> dict[str, str]:
     told = {"sal_data": catalogue.datasets[spec.dataset].title, "sal_model": spec.model_entry.title, "sal_seed": str(spec.seed)}
     if names := getattr(options, "criteria", ()):
         told["sal_criterion"] = catalogue.criteria[names[0]].title
+    if getattr(options, "measure", ()):
+        told["sal_with"] = ",".join(names)
     return told | {"sal_labels": str(getattr(options, "labels", "true")).capitalize()}
 
 

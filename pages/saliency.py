@@ -5,11 +5,13 @@ from typing import Any, NamedTuple
 
 import streamlit as st
 
-from pages.parts import figure, masks, scoring, style
+from pages.parts import between_criteria, figure, masks, scoring, style
 from pages.parts.plain import plain
 from prune_core import RunSpec, SpecError, catalogue
+from prune_core.catalogue import Criterion, DataSet, Model
+from prune_core.catalogue.networks.options import INITIALISATIONS
 from prune_core.charts import saliency as chart
-from prune_core.charts import scores, words
+from prune_core.charts import scores, starts, words
 from prune_core.store import StoreError
 
 REMOVED = 95
@@ -18,12 +20,9 @@ SIZES = (1, 10, 100, 1000, 10_000)
 LABELS = {"True": "true", "Shuffled": "shuffled"}
 OWN = "The model's own"
 DATASETS = {entry.title: entry for entry in catalogue.datasets.values()}
-CRITERIA = {entry.title: entry for entry in catalogue.criteria.values() if "weight" in entry.granularities}
+CRITERIA = {entry.title: entry for entry in catalogue.criteria.values()}
 MODELS = {entry.title: entry for entry in catalogue.models.values()}
-STARTS = {
-    OWN: None, "Glorot": "glorot", "He": "he", "LeCun": "lecun", "Normal": "random_normal", "Truncated normal": "truncated_normal",
-    "PyTorch's": "torch_default",
-}  # fmt: skip
+STARTS = {OWN: None} | {title: name for name, title in INITIALISATIONS.items()}
 KNOBS = {
     "sal_data": (tuple(DATASETS), "MNIST"),
     "sal_criterion": (tuple(CRITERIA), "SNIP"),
@@ -31,14 +30,54 @@ KNOBS = {
     "sal_model": (tuple(MODELS), "LeNet-300-100"),
     "sal_start": (tuple(STARTS), OWN),
 }
+SIGHTLESS = words.listed([title for title, entry in CRITERIA.items() if "data" not in entry.needs])
+WITH_CHANNELS = [title for title, entry in MODELS.items() if entry.channel_groups]
 
 
 class Asked(NamedTuple):
-    """The runs that answer what the controls say: the grid, the same with the other labels, many batch sizes (None: no data is seen)."""
+    """What the controls say. Its properties are the runs that answer it; None where a question makes no sense for the criterion."""
 
-    grid: RunSpec
-    control: RunSpec | None
-    sizes: RunSpec | None
+    data: DataSet
+    model: Model
+    criterion: Criterion
+    labels: str
+    start: str | None
+    seed: int
+
+    @property
+    def unfit(self) -> bool:
+        """Whether the criterion ranks channels, and the network has none."""
+        return self.criterion.granularities == {"channel"} and not self.model.channel_groups
+
+    def run(self, **options: Any) -> RunSpec:
+        first = {"initialisation": self.start} if self.start and "initialisations" not in options else {}
+        return RunSpec(
+            protocol="score", model=self.model.name, dataset=self.data.name, seed=self.seed, model_options=first,
+            protocol_options={"criteria": (self.criterion.name,)} | ({"labels": self.labels} if self.sees else {}) | options,
+        )  # fmt: skip
+
+    @property
+    def sees(self) -> bool:
+        return "data" in self.criterion.needs
+
+    @property
+    def grid(self) -> RunSpec:
+        return self.run()
+
+    @property
+    def control(self) -> RunSpec | None:
+        """The grid with the other labels."""
+        return self.run(labels="true" if self.labels == "shuffled" else "shuffled") if "labels" in self.criterion.needs else None
+
+    @property
+    def sizes(self) -> RunSpec | None:
+        """Many batch sizes."""
+        return self.run(classes="all", batch_sizes=tuple(n for n in SIZES if n <= self.data.train)) if self.sees else None
+
+    @property
+    def starts(self) -> RunSpec:
+        """Every way to draw the first weights."""
+        return self.run(classes="all", initialisations=tuple(INITIALISATIONS), sparsities=(chart.LOOKED_AT,))
 
 
 def complaints(address: Mapping[str, str]) -> dict[str, str]:
@@ -51,7 +90,7 @@ def complaints(address: Mapping[str, str]) -> dict[str, str]:
     for key, low, high in (("sal_removed", 1, 99), ("sal_seed", 0, LARGEST_SEED)):
         if key in address and whole(address[key], low, high) is None:
             found[key] = f"must be a whole number from {low} to {high:,}, got '{address[key][:40]}'."
-    return found
+    return found | between_criteria.complaints(address)
 
 
 def whole(text: str, low: int, high: int) -> int | None:
@@ -79,7 +118,9 @@ def knob(key: str, label: str, help: str | None = None, offered: Callable[[str],
 def controls() -> Asked:
     """The knobs, and the runs that answer them."""
     data = DATASETS[knob("sal_data", "Data")]
-    criterion = CRITERIA[knob("sal_criterion", "Criterion", "What decides which weights stay. Random, magnitude and LAMP see no data.")]
+    criterion = CRITERIA[
+        knob("sal_criterion", "Criterion", f"What decides which weights or channels stay. These look at no images: {SIGHTLESS}.")
+    ]
     labels = st.segmented_control(
         "Labels", KNOBS["sal_labels"][0], default="True", key="sal_labels", bind="query-params", on_change=scoring.look, required=True,
         disabled="labels" not in criterion.needs, help="Shuffled is the control: the right images, with labels dealt out at random.",
@@ -93,20 +134,19 @@ def controls() -> Asked:
             "Seed", 0, LARGEST_SEED, first, key="sal-seed", on_change=scoring.look, help="The same seed draws the same weights and images."
         )
     to_address("sal_seed", int(seed), 0)
+    told = LABELS[labels or "True"] if "labels" in criterion.needs else "true"
+    return Asked(data, model, criterion, told, start, int(seed))
 
-    def spec(**options: Any) -> RunSpec:
-        return RunSpec(
-            protocol="score", model=model.name, dataset=data.name, seed=int(seed),
-            model_options={"initialisation": start} if start else {},
-            protocol_options={"criteria": (criterion.name,), **options},
-        )  # fmt: skip
 
-    if "data" not in criterion.needs:
-        return Asked(spec(), None, None)
-    label = LABELS[labels or "True"]
-    other = "true" if label == "shuffled" else "shuffled"
-    sizes = tuple(n for n in SIZES if n <= data.train)
-    return Asked(spec(labels=label), spec(labels=other), spec(labels=label, classes="all", batch_sizes=sizes))
+def offer_channels(asked: Asked) -> None:
+    """The criterion ranks channels and the network has none: why nothing is shown, and the button that helps."""
+    figure.caption(f"{asked.criterion.title} ranks channels, and {asked.model.title} has none to prune.")
+    st.button(f"Use {WITH_CHANNELS[0]}", type="primary", key="sal-channels", on_click=use, args=(WITH_CHANNELS[0],))
+
+
+def use(model: str) -> None:
+    st.session_state["sal_model"] = model
+    scoring.look()
 
 
 def conditions(grid: chart.Grid, spec: RunSpec) -> str:
@@ -134,6 +174,8 @@ def draw_grid(found: scoring.Scored, asked: Asked) -> str:
     key = f"sal-grid-{found.run.fingerprint[:12]}"
     name = f"saliency-{found.run.spec.dataset}-{grid.criterion.lower()}"
     chosen = REMOVED
+    if not grid.classes:
+        return f"{found.run.spec.method}: nothing of the first layer is ranked."
     if grid.means is None and grid.layout == "pixels":
         masks.grid([masks.Picture(*each) for each in grid.single()], key=key, largest=None, across=5)
         sentence = grid.sentence
@@ -174,6 +216,19 @@ def draw_sizes(found: scoring.Scored) -> None:
     )  # fmt: skip
 
 
+def draw_starts(found: scoring.Scored) -> None:
+    numbers = starts.starts(found.history, found.files)
+    pictures = [masks.Picture(*each) for each in numbers.pictures()]
+    masks.grid(pictures, key="sal-starts", largest=numbers.largest, across=max(1, len(pictures)))
+    labels = ", labels shuffled" if getattr(found.run.spec.protocol_options, "labels", "true") == "shuffled" else ""
+    figure.beneath(
+        key="sal-starts", sentence=numbers.sentence, table=numbers.table(), name="first-weights",
+        note=f"{words.share(numbers.sparsity)} removed{labels}. The share of {numbers.layers[0]} that is kept stands under each picture. "
+        "What the network learns from there takes training: first weights are an option of Prune.",
+        scale=("0", words.rough(numbers.largest / numbers.of), f"of {numbers.of:,} weights kept") if pictures else None,
+    )  # fmt: skip
+
+
 style.head(
     "What does the criterion look at?",
     "Shown images of one class only, before any training: which connections of the first layer does it keep?",
@@ -189,8 +244,10 @@ try:
             asked = controls()
             beside = st.container(key="sal-caption")
         with right:
-            data = asked.grid.dataset_entry.title
-            invitation = f"Nobody has looked at {data} this way yet. It takes about a second."
+            if asked.unfit:
+                offer_channels(asked)
+                st.stop()
+            invitation = f"Nobody has looked at {asked.data.title} this way yet. It takes about a second."
             found = scoring.ask(asked.grid, key="sal-look", invitation=invitation, button="Look", primary=True, height=560)
             sentence = draw_grid(found, asked) if found else ""
         if sentence:
@@ -204,5 +261,10 @@ try:
             sized = scoring.ask(asked.sizes, key="sal-sizes-look", invitation=invitation, button="Score on more images")
             if sized:
                 draw_sizes(sized)
+        st.subheader("How much do the first weights matter?", anchor=False)
+        invitation = f"{asked.criterion.title} at {len(INITIALISATIONS)} ways to draw the first weights, on images of all classes."
+        if started := scoring.ask(asked.starts, key="sal-starts-look", invitation=invitation, button="Draw them anew"):
+            draw_starts(started)
+        between_criteria.agreement(asked.run, asked.criterion, asked.model)
 except (SpecError, StoreError) as error:
     st.error(plain(str(error)))

@@ -13,7 +13,7 @@ from .steps import Evaluate, Inherit, Prune, Score, Step, Train
 
 FORWARD = 1 / 3  # of a training step's time: a backward pass costs about two forward passes
 FIXED_TRAINING_IMAGES = 5_000  # measured before and after every pruning, beside the validation part
-OVERHEAD = 0.02  # seconds of a step beside its images: masks, files, events
+OVERHEAD = 0.02  # seconds of a step, and of a scoring, beside its images: ranking, masks, files, events
 
 Speeds = Mapping[tuple[str, str], float]
 
@@ -32,7 +32,8 @@ class Estimate(NamedTuple):
 def estimate(spec: RunSpec, speeds: Speeds) -> Estimate:
     """What a run of the spec will take. `speeds`: (network, data set) -> measured seconds per epoch here."""
     image = epoch_seconds(spec, speeds) / spec.dataset_entry.train
-    return Estimate(tuple(OVERHEAD + image * images(spec, step) for step in plan(spec)), (spec.network, spec.data) in speeds)
+    steps = ((step, step.scorings if isinstance(step, Score) else 1) for step in plan(spec))
+    return Estimate(tuple(OVERHEAD * n + image * images(spec, step) for step, n in steps), (spec.network, spec.data) in speeds)
 
 
 def epoch_seconds(spec: RunSpec, speeds: Speeds) -> float:

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, ValidationError, field_validator, model_validator
@@ -25,6 +25,8 @@ BY_SCORE = {"smallest": "lowest scores first", "largest": "highest scores first"
 BY_SIZE = {"smallest": "smallest first", "largest": "largest first", "random": "by lot"} | D_FIRST
 METHODS = {"from_scratch": "{}, from scratch", "mask_control": "{}, {} mask", "train_longer": "{}, trained on"}
 LONGEST_JSON = 1_000_000
+NAMED = 3  # criteria that a title names one by one
+MOST_COUNTS = 6_000  # of an agreement: up to nine characters each
 
 
 class Parent(BaseModel):
@@ -328,6 +330,28 @@ class RunSpec(BaseModel):
         for n in getattr(self.protocol_options, "batch_sizes", ()):
             if not 1 <= n <= self.dataset_entry.train:
                 problems.append(Problem("protocol_options.batch_sizes", f"must be between 1 and {self.dataset_entry.train:,}, got {n:,}."))
+        if not problems and getattr(self.protocol_options, "measure", ()) == ("agreement",):
+            problems += [Problem("protocol_options.measure", why) for why in self.agreement_problems()]
+        return problems
+
+    def agreement_problems(self) -> list[str]:
+        """Why criteria can't be compared as asked, in words."""
+        options: Any = self.protocol_options
+        names, problems = options.criteria, []
+        if len(set(names)) < max(2, len(names)):
+            problems.append(f"agreement compares two criteria or more, each once, got {', '.join(names)}.")
+        elif common_granularity(names) is None:
+            units = (f"{name} ranks {'weights' if 'weight' in catalogue.criteria[name].granularities else 'channels'}" for name in names)
+            problems.append(f"agreement compares criteria that rank the same units: {', '.join(units)}.")
+        if options.classes != "all" or len(options.batch_sizes) > 1:
+            problems.append("agreement compares criteria that saw the same images: set classes to all, and one of batch_sizes.")
+        if options.rounds != "once":
+            problems.append("agreement compares scores that were asked for once: set rounds to once.")
+        if (n := len(names) * (len(names) - 1) // 2 * len(options.sparsities)) > MOST_COUNTS:
+            problems.append(
+                f"agreement of {len(names)} criteria at {len(options.sparsities)} sparsities makes {n:,} counts, and at most {MOST_COUNTS:,} "
+                "go into one event. Ask for fewer criteria or sparsities."
+            )
         return problems
 
     @property
@@ -405,6 +429,7 @@ class RunSpec(BaseModel):
         if "sparsity" not in uses:
             known |= {"keep_weights": "final"}
         around = {**dict(self), **known, "initialisation": self.initialisation, "usual_rounds": 1 if entry is None else entry.rounds}
+        around["rounds_of"] = {name: criterion.rounds for name, criterion in catalogue.criteria.items()}
         known |= {"protocol_options": self.protocol_options.resolved(around)}
         return self.model_copy(update=known)
 
@@ -419,12 +444,14 @@ class RunSpec(BaseModel):
         return self._digest(exclude={"device": True, "seed": True, "parent": {"fingerprint", "mask_checksum"}})
 
     def _digest(self, exclude: Any) -> str:
-        resolved = self.resolved()
-        data = resolved.model_dump(mode="json", exclude=exclude)
+        spec = self.resolved()
+        data = spec.model_dump(mode="json", exclude=exclude)
         if not data["allocation_options"]:
             del data["allocation_options"]  # fingerprints from before there was any allocation with options stay
-        # These options came when runs were stored already: at their defaults they are left out, and those runs keep their fingerprints.
-        data["dataset_options"] = resolved.dataset_options.model_dump(mode="json", exclude_defaults=True)
+        for field, options in spec:
+            for name in options.later if isinstance(options, Options) else ():
+                if getattr(options, name) == type(options).model_fields[name].default:
+                    del data[field][name]
         return hashlib.sha256(json.dumps(data, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
     @classmethod
@@ -456,8 +483,11 @@ class RunSpec(BaseModel):
         if self.protocol == "score":
             options: Any = self.protocol_options
             names = ", ".join(catalogue.criteria[c].title for c in options.criteria)
+            names = names if len(options.criteria) <= NAMED else f"{len(options.criteria)} criteria's"
             of = " by class" if options.classes == "each" else " by number of images" if len(options.batch_sizes) > 1 else ""
-            return f"{names} scores{of}" + (", shuffled labels" if options.labels == "shuffled" else "")
+            rounds = " in rounds" if options.rounds == "own" else ""
+            starts = f", {len(options.initialisations)} initialisations" if len(options.initialisations) > 1 else ""
+            return f"{names} scores{of}{rounds}{starts}" + (", shuffled labels" if options.labels == "shuffled" else "")
         if "criterion" not in self.protocol_entry.uses or entry is None:
             return "Dense, trained on" if self.protocol == "train_longer" else "Dense"
         how = METHODS.get(self.protocol, "{}")
@@ -474,6 +504,12 @@ class RunSpec(BaseModel):
         """Which units a pruning removes, in words: "smallest first", "by lot"; empty where nothing says so."""
         by = BY_SIZE if self.criterion_entry and self.criterion_entry.family == "magnitude" else BY_SCORE
         return by.get(getattr(self.protocol_options, "target", ""), "")
+
+
+def common_granularity(names: Sequence[str]) -> Granularity | None:
+    """What all of the criteria rank, weights before channels; None where they have no unit in common."""
+    common = frozenset[Granularity]({"weight", "channel"}).intersection(*(catalogue.criteria[name].granularities for name in names))
+    return "weight" if "weight" in common else "channel" if common else None
 
 
 def nested(data: Mapping[str, Any]) -> dict[str, Any]:

@@ -64,6 +64,8 @@ class Score(Frozen):
 
     `sparsities`: not for pruning but for looking: count for each of them what would be kept, per input pixel and layer.
     `rehearsals`: prunings tried one after another before the scores that count, each by scores of what the one before it left; none is put on.
+    `lasting`: what a rehearsal takes away stays away in those after it; else it has a score again and may return.
+    `held`: the scores are held for the measurement that compares them.
     """
 
     kind: Literal["score"] = "score"
@@ -73,6 +75,8 @@ class Score(Frozen):
     round: int = 0
     sparsities: tuple[float, ...] = ()
     rehearsals: tuple[Prune, ...] = ()
+    lasting: bool = False
+    held: bool = False
 
     @property
     def scorings(self) -> int:
@@ -85,7 +89,8 @@ class Score(Frozen):
         images = "" if n is None else f" on {n:,} images" if isinstance(n, int) else " on all images"
         only = f" of class {', '.join(map(str, classes))}" if classes else ""
         labels = " with shuffled labels" if self.options.get("labels") == "shuffled" else ""
-        times = f", {self.scorings:,} times, with weights returning between" if self.rehearsals else ""
+        between = f"removing {self.granularity}s" if self.lasting else "with weights returning"
+        times = f", {self.scorings:,} times, {between} between" if self.rehearsals else ""
         return f"Score every {self.granularity} by {self.criterion}{images}{only}{labels}{times}"
 
 

@@ -83,9 +83,9 @@ def answer(run: Run) -> Scored:
 
 @st.cache_data(show_spinner=False, max_entries=16)
 def read(run_id: str) -> tuple[History, dict[str, dict[str, np.ndarray]]]:
-    """Events and score files of a finished run: neither changes any more."""
-    history = store().history(run_id)
-    return history, {e.file: store().tensors(run_id, e.file) for e in history.scorings if e.file}
+    """Events and score files of a finished run: neither changes any more. Files that did not travel with a bundle are left out."""
+    history, here = store().history(run_id), {file.name for file in store().files(run_id)}
+    return history, {e.file: store().tensors(run_id, e.file) for e in history.scorings if e.file in here}
 
 
 @st.fragment(run_every=POLL_SECONDS)

@@ -5,7 +5,7 @@ import math
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
@@ -14,8 +14,12 @@ from ..wording import refuse
 
 
 class Options(BaseModel):
-    """Options of an entry: each field has a type, a default, a range and a help text (`description`)."""
+    """Options of an entry: each field has a type, a default, a range and a help text (`description`).
 
+    `later`: fields that came when runs had been stored already; at their default they are no part of a fingerprint.
+    """
+
+    later: ClassVar[frozenset[str]] = frozenset()
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=(), allow_inf_nan=False)
 
     def resolved(self, fields: Mapping[str, Any]) -> Self:
@@ -179,6 +183,8 @@ LONGEST_LIST = 19  # characters: the data set of a run has 64 in the store
 
 class DataSetOptions(Options):
     """What a run may do to its data set before it learns it."""
+
+    later: ClassVar[frozenset[str]] = frozenset({"labels", "classes"})
 
     labels: Literal["true", "random"] = Field(
         "true", title="Training labels",

@@ -1,7 +1,7 @@
 """The protocols there are to choose from."""
 
 from collections.abc import Mapping
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field
 
@@ -14,6 +14,7 @@ Schedule = Literal["exponential", "linear", "cubic"]
 
 
 Measurement = Literal["latency"]
+Comparison = Literal["agreement"]
 
 
 class TrainingOptions(Options):
@@ -67,6 +68,7 @@ class IterativeOptions(PruningOptions):
 
 
 class ScoreOptions(Options):
+    later: ClassVar[frozenset[str]] = frozenset({"rounds", "measure"})
     criteria: tuple[str, ...] = Field(("snip",), min_length=1, max_length=16, description="Criteria to ask.")
     classes: Literal["each", "all"] = Field("each", description="Score on images of each class by itself, or on all together.")
     batch_sizes: tuple[int, ...] = Field((100,), min_length=1, max_length=16, description="Numbers of images to score on, each by itself.")
@@ -80,9 +82,20 @@ class ScoreOptions(Options):
         max_length=199,
         description="Sparsities at which what would be kept is counted.",
     )
+    rounds: Literal["once", "own"] = Field(
+        "once",
+        description="Ask every criterion once for all sparsities, or those that prune in rounds (SynFlow, iterative SNIP, FORCE) anew for each "
+        "sparsity, in their own number of rounds, as a pruning at the start would.",
+    )
+    measure: tuple[Comparison, ...] = Field(
+        (), max_length=1, description="agreement: how many units each two of the criteria would both keep, and how alike they rank them."
+    )
 
     def resolved(self, fields: Mapping[str, Any]) -> Self:
-        return self.model_copy(update={"initialisations": self.initialisations or (fields["initialisation"],)})
+        known: dict[str, Any] = {"initialisations": self.initialisations or (fields["initialisation"],)}
+        if all(fields["rounds_of"].get(name, 1) == 1 for name in self.criteria):
+            known["rounds"] = "once"
+        return self.model_copy(update=known)
 
 
 class MaskControlOptions(TrainingOptions):

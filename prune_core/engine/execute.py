@@ -3,6 +3,7 @@
 import platform
 import time
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
 
@@ -41,14 +42,16 @@ from .dataset import FIXED_TRAIN, open_data
 from .errors import RunError
 from .evaluation import at_chance, evaluate
 from .files import NOWHERE, Files
+from .inheriting import expanded
 from .masks import generator
 from .measurements import MEASUREMENTS
 from .network import Network, first_layer_form
 from .optimiser import OPTIMISERS, Optimiser
 from .paths import effective
 from .pruning import inherit, prune
+from .reading import Reading
 from .scoring import alive, histograms, rehearse, score
-from .survey import mean_image, survey
+from .survey import Survey, mean_image, survey
 from .training import Clock, Sums, learning_rate, train
 
 REPORT_SECONDS = 0.1
@@ -138,6 +141,7 @@ class Execution:
         self.began, self.before = time.monotonic(), 0.0
         self.scores: Scores | None = None
         self.criterion: Score | None = None
+        self.held: dict[str, Survey] = {}
         self.test: Quality | None = None
         self.broken_off = False  # stopped inside a step, which is to be gone on with
 
@@ -195,20 +199,18 @@ class Execution:
         return iter(())
 
     def score(self, step: Score) -> Iterator[Event]:
-        self.tell(f"Scoring by {step.criterion}")
         began = time.perf_counter()
-        masks: dict[str, torch.Tensor] = {}
-        for rehearsal in step.rehearsals:
-            if self.stop():
-                self.broken_off = True
+        with self.network.found_again() if step.lasting else nullcontext():
+            masks = self.rehearsed(step)
+            if self.broken_off:
                 return
-            masks = rehearse(rehearsal, step, self.network, self.data, self.spec.seed, masks)
-        scores = score(step, self.network, self.data, self.spec.seed, masks)
-        looking = survey(step, self.network, scores, self.spec.seed) if step.sparsities else None
+            scores = score(step, self.network, self.data, self.spec.seed, masks)
+            looking = survey(step, self.network, scores, self.spec.seed) if step.sparsities else None
+            living = alive(step, self.network, scores)
         seconds = time.perf_counter() - began
         common: dict[str, Any] = {
             "epoch": self.clock.epoch, "criterion": step.criterion, "options": step.options, "seconds": seconds,
-            "histograms": histograms(scores, alive(step, self.network, scores)), "layers": tuple(scores),
+            "histograms": histograms(scores, living), "layers": tuple(scores), "scorings": step.scorings,
         }  # fmt: skip
         name = f"scores-{self.number:04d}.safetensors"
         if looking is None:
@@ -224,7 +226,25 @@ class Execution:
             shape = (len(step.sparsities), -1) if layout["layout"] == "pixels" else (len(step.sparsities), *layout["shape"])
             tensors[layout["layout"]] = looking.first_layer.reshape(shape)
         self.files.save(name, tensors, {"classes": str(list(step.options.get("classes", ())))})
+        if step.held:
+            self.held[step.criterion] = looking
         yield small(Scored(**common, sparsities=step.sparsities, kept=looking.kept, file=name))
+
+    def rehearsed(self, step: Score) -> dict[str, torch.Tensor]:
+        """Carry out the rehearsals of a scoring: the masks that it is to look through, none where what went is gone from the network itself."""
+        self.tell(f"Scoring by {step.criterion}")
+        masks: dict[str, torch.Tensor] = {}
+        for rehearsal in step.rehearsals:
+            if self.stop():
+                self.broken_off = True
+                break
+            masks = rehearse(rehearsal, step, self.network, self.data, self.spec.seed, masks)
+            if step.lasting:
+                self.network.apply_masks(expanded(self.network, masks) if step.granularity == "channel" else masks, None)
+                masks = {}
+            self.done += self.images_of(step) // step.scorings
+            self.tell(f"Scoring by {step.criterion}")
+        return masks
 
     def train(self, step: Train) -> Iterator[Event]:
         if self.clock.iteration == 0:
@@ -272,7 +292,8 @@ class Execution:
 
     def measure(self, step: Measure) -> Iterator[Event]:
         self.tell(f"Measuring {step.what}")
-        yield Measured(epoch=self.clock.epoch, what=step.what, values=MEASUREMENTS[step.what](self.network, self.data))
+        yield Measured(epoch=self.clock.epoch, what=step.what, values=MEASUREMENTS[step.what](Reading(self.network, self.data, self.held)))
+        self.held.clear()
 
     def ending(self) -> Iterator[Event]:
         layers = self.network.kept_layers()
@@ -329,8 +350,8 @@ class Execution:
         return self.scores is None and time.monotonic() - self.last_checkpoint >= self.checkpoint_seconds
 
     def save_checkpoint(self) -> None:
-        """Nothing between a scoring and its pruning, nor once the test part was measured: neither result is part of a checkpoint."""
-        if self.scores is not None or self.test is not None:
+        """Nothing between a scoring and its pruning or comparison, nor once the test part was measured: these results are no part of a checkpoint."""
+        if self.scores is not None or self.held or self.test is not None:
             return
         tensors, metadata = checkpoint.pack(
             self.network, self.optimiser, self.clock, Position(self.step, self.number, self.seconds()), self.fingerprint

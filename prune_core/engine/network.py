@@ -2,7 +2,8 @@
 
 import hashlib
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -70,6 +71,16 @@ class Network:
             layout(mask[self.places[name]], kept.shape).copy_(kept)
         self.mask = mask
         self.clear_pruned(optimiser)
+
+    @contextmanager
+    def found_again(self) -> Iterator[None]:
+        """Whatever is pruned inside is back afterwards: weights and masks."""
+        weights, mask, masks = self.weights.clone(), self.mask, dict(self.masks)
+        try:
+            yield
+        finally:
+            self.weights.copy_(weights)
+            self.mask, self.masks = mask, masks
 
     def clear_pruned(self, optimiser: Optimiser | None) -> None:
         """Set what is pruned to 0: after a pruning, and after anything that wrote whole tensors (a new draw)."""

@@ -16,7 +16,7 @@ from prune_core.engine.checkpoint import unpacked_masks
 from prune_core.engine.errors import RunError
 from prune_core.engine.execute import chosen_device, execute
 from prune_core.engine.files import Folder
-from prune_core.events import EVENT, LARGEST, from_json, to_json
+from prune_core.events import EVENT, LARGEST, Measured, from_json, to_json
 from prune_core.history import History
 from prune_core.settings import settings
 
@@ -24,6 +24,7 @@ SMALL = {
     "dense": RunSpec(protocol="dense", epochs=2), "prune_at_init": RunSpec(sparsity=0.95, epochs=2),
     "iterative": RunSpec(protocol="iterative", criterion="magnitude", epochs=3),
     "score": RunSpec(protocol="score"),
+    "compared": RunSpec(protocol="score", protocol_options={"criteria": ("snip", "random"), "classes": "all", "measure": ("agreement",)}),
     "channels": RunSpec(model="small_conv", criterion="l2_norm", protocol="iterative", epochs=1, sparsity=0.5, protocol_options={"rounds": 2}),
     "adam": RunSpec(optimizer="adam", epochs=2, sparsity=0.5),
 }  # fmt: skip
@@ -162,11 +163,25 @@ def test_snip_at_95_percent_keeps_exactly_13310_of_266200_weights(whole):
     RunSpec(protocol_options={"rounds": 1000}), RunSpec(protocol="iterative", protocol_options={"rounds": 100}),
     RunSpec(protocol="iterative", protocol_options={"rounds": 100}, criterion_options={"include": ["\N{GRINNING FACE}" * 80] * 64}),
     RunSpec(protocol="score", protocol_options={"batch_sizes": list(range(1, 17)), "sparsities": [i / 200 for i in range(1, 200)]}),
-], ids=["a thousand rounds", "a hundred in training", "long patterns", "sixteen sizes"])  # fmt: skip
+    RunSpec(protocol="score", protocol_options={"criteria": ["synflow", "force"], "rounds": "own"}),
+], ids=["a thousand rounds", "a hundred in training", "long patterns", "sixteen sizes", "rounds at every sparsity"])  # fmt: skip
 def test_the_first_event_stays_small_whatever_the_length_of_the_plan(spec):
     started = next(iter(execute(spec))).event
     assert len(to_json(started).encode()) < LARGEST
     assert started.plan in ((), plan(spec))
+
+
+def test_a_comparison_of_as_many_criteria_and_sparsities_as_a_spec_may_ask_for_fits_into_an_event():
+    pairs, sparsities = 120, 50  # of sixteen criteria
+    counts = [[14_700_000] * sparsities] * pairs
+    values = {
+        "shared": counts,
+        "kept": counts[0],
+        "sparsities": [0.9999] * sparsities,
+        "spearman": [-0.123456] * pairs,
+        "criteria": ["skeletonization"] * 16,
+    }
+    assert len(to_json(Measured(epoch=0, what="agreement", values=values)).encode()) < LARGEST
 
 
 def test_a_damaged_checkpoint_is_set_aside_and_the_older_one_used(tmp_path):

@@ -10,6 +10,8 @@ from prune_core import RunSpec, SpecError, catalogue
 from prune_core.streams import seed_of
 
 CRITERIA = ", ".join(sorted(catalogue.criteria))
+COMPARED = {"protocol": "score", "protocol_options.criteria": ["snip", "random"], "protocol_options.classes": "all",
+            "protocol_options.measure": ["agreement"]}  # fmt: skip
 PARENT = {"fingerprint": "0" * 64, "group": "1" * 64, "event": 1, "mask_checksum": "2" * 64}
 FITTING = [(m, d.name) for m, model in catalogue.models.items() for d in catalogue.datasets.values() if d.shape == model.input_shape]
 SPECS = st.builds(
@@ -50,6 +52,7 @@ def test_resolving_twice_changes_nothing_more_and_keeps_the_fingerprint(spec):
         ({"protocol": "iterative", "dataset": "mnist", "protocol_options": {"finetune_lr": 0.01}}, {"protocol": "iterative", "dataset": "mnist"}),
         ({"protocol": "dense", "keep_weights": "each"}, {"protocol": "dense"}),
         ({"protocol": "score", "protocol_options": {"initialisations": ["glorot"]}}, {"protocol": "score"}),
+        ({"protocol": "score", "protocol_options": {"rounds": "own"}}, {"protocol": "score"}),
     ],
     ids=str,
 )  # fmt: skip
@@ -147,6 +150,17 @@ def test_channels_are_the_granularity_of_a_criterion_that_ranks_nothing_else():
         ({"criterion_options.n_examples": 1295}, "criterion_options.n_examples: must be at most 1,294, the train images of digits, got 1,295."),
         ({"criterion_options": {"n_examples": 144, "source": "validation"}}, "criterion_options.n_examples: must be at most 143, the validation"),
         ({"protocol": "score", "protocol_options.criteria": ["l2_norm"]}, "protocol_options.criteria: l2_norm ranks channels, and lenet_300_100"),
+        (COMPARED | {"protocol_options.criteria": ["snip"]}, "protocol_options.measure: agreement compares two criteria or more, each once, got snip."),
+        (COMPARED | {"protocol_options.criteria": ["snip", "snip"]}, "protocol_options.measure: agreement compares two criteria or more, each once, got"),
+        (COMPARED | {"protocol_options.criteria": ["snip", "l2_norm"], "model": "small_conv"},
+         "protocol_options.measure: agreement compares criteria that rank the same units: snip ranks weights, l2_norm ranks channels."),
+        (COMPARED | {"protocol_options.classes": "each"}, "protocol_options.measure: agreement compares criteria that saw the same images"),
+        (COMPARED | {"protocol_options.batch_sizes": [1, 10]}, "protocol_options.measure: agreement compares criteria that saw the same images: set classes"),
+        (COMPARED | {"protocol_options.rounds": "own"}, "protocol_options.measure: agreement compares scores that were asked for once"),
+        (COMPARED | {"protocol_options.criteria": ["snip", "grasp", "synflow", "magnitude", "lamp", "taylor", "fisher", "obd", "random"],
+                     "protocol_options.sparsities": [i / 200 for i in range(199)]},
+         "protocol_options.measure: agreement of 9 criteria at 199 sparsities makes 7,164 counts, and at most 6,000 go into one event."),
+        ({"protocol": "score", "protocol_options.rounds": "twice"}, "protocol_options.rounds: there is no 'twice'. Choices: once, own."),
         ({"augment": True}, "augment: digits has no augmentation. Choices: false."),
         ({"allocation": "erkk"}, "allocation: there is no 'erkk'. Did you mean 'erk'? Choices: er, erk, fractions, global, lamp, per_layer, uni"),
         ({"allocation_options.fractions": [0.5]}, "allocation_options: belong to a named allocation, and none is named. Choices: er, erk, fract"),
@@ -220,3 +234,16 @@ def test_streams_of_different_purposes_and_indices_differ_and_are_fixed_for_ever
 )  # fmt: skip
 def test_a_title_says_who_goes_where_that_is_not_the_lowest_scores(fields, said):
     assert RunSpec(dataset="mnist", sparsity=0.95, **fields).method == said
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"criteria": ("snip",)}, "SNIP scores by class"),
+        ({"criteria": ("synflow", "force"), "classes": "all", "rounds": "own"}, "SynFlow, FORCE scores in rounds"),
+        ({"criteria": ("snip", "grasp", "synflow", "magnitude"), "classes": "all"}, "4 criteria's scores"),
+        ({"criteria": ("snip",), "classes": "all", "initialisations": ("he", "glorot")}, "SNIP scores, 2 initialisations"),
+    ],
+)
+def test_a_title_of_a_scoring_run_stays_short_and_says_what_is_unusual(options, said):
+    assert RunSpec(protocol="score", protocol_options=options).method == said

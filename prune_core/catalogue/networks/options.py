@@ -1,5 +1,6 @@
 """What networks share: options, and the images that they take."""
 
+from collections.abc import Mapping
 from typing import Literal
 
 from pydantic import Field
@@ -8,6 +9,9 @@ from ..entry import Options
 
 GREY, COLOUR = (1, 28, 28), (3, 32, 32)
 Initialisation = Literal["glorot", "he", "lecun", "random_normal", "truncated_normal", "torch_default"]
+INITIALISATIONS: Mapping[str, str] = {
+    "glorot": "Glorot", "he": "He", "lecun": "LeCun", "random_normal": "Normal", "truncated_normal": "Truncated normal", "torch_default": "PyTorch's",
+}  # fmt: skip
 INITIALISATION_HELP = (
     "How the first weights are drawn: Glorot, He and LeCun scale by the layer's width, the normals do not (standard deviation 0.1)."
 )
