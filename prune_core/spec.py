@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, ValidationErr
 from . import catalogue
 from .catalogue import Allocation, Criterion, DataSet, Entry, Model, Options, Protocol
 from .catalogue.entry import DataSetOptions
+from .catalogue.protocols import JudgeOptions
 from .steps import DECILES, Granularity, percent
 from .wording import Problem, SpecError, problems_of, refuse, shown, unknown
 
@@ -164,7 +165,7 @@ class RunSpec(BaseModel):
             problems.append(
                 Problem("dataset_options.labels", f"{self.protocol} trains nothing, and scores see true labels. Choices: true.")
             )
-        problems += [*self.parent_problems(), *self.batch_problems()]
+        problems += [*self.judge_problems(), *self.parent_problems(), *self.batch_problems()]
         if problems:
             raise SpecError(problems)
         return self
@@ -316,10 +317,11 @@ class RunSpec(BaseModel):
 
     def score_problems(self) -> list[Problem]:
         problems = []
+        judging = isinstance(self.protocol_options, JudgeOptions)
         for name in getattr(self.protocol_options, "criteria", ()):
             if name not in catalogue.criteria:
                 problems.append(Problem("protocol_options.criteria", unknown(name, catalogue.criteria)))
-            elif "weight" not in catalogue.criteria[name].granularities and not self.model_entry.channel_groups:
+            elif not (judging or "weight" in catalogue.criteria[name].granularities or self.model_entry.channel_groups):
                 problems.append(Problem("protocol_options.criteria", f"{name} ranks channels, and {self.model} has none to prune."))
             elif "batch_norm" in catalogue.criteria[name].needs and not self.normalises:
                 problems.append(Problem("protocol_options.criteria", f"{name} reads batch norm, which {self.model} has not."))
@@ -352,6 +354,31 @@ class RunSpec(BaseModel):
                 f"agreement of {len(names)} criteria at {len(options.sparsities)} sparsities makes {n:,} counts, and at most {MOST_COUNTS:,} "
                 "go into one event. Ask for fewer criteria or sparsities."
             )
+        return problems
+
+    def judge_problems(self) -> list[Problem]:
+        options = self.protocol_options
+        if not isinstance(options, JudgeOptions):
+            return []
+        problems, train = list[Problem](), self.dataset_entry.train
+        if options.unit == "channel" and not self.model_entry.channel_groups:
+            fits = sorted(m.name for m in catalogue.models.values() if m.channel_groups)
+            problems.append(Problem("model", f"{self.model} has no channels to take out. Models that have: {', '.join(fits)}."))
+        able = sorted(c.name for c in catalogue.criteria.values() if options.unit in c.granularities)
+        for field, names in (("criteria", options.criteria), ("cut_by", (options.cut_by,) if options.cut_by else ())):
+            problems += [
+                Problem(f"protocol_options.{field}", f"{name} ranks no {options.unit}s, which are taken out here. Choices: {', '.join(able)}.")
+                for name in names if name in catalogue.criteria and name not in able
+            ]  # fmt: skip
+        if options.cut_by and options.cut_by not in catalogue.criteria:
+            problems.append(Problem("protocol_options.cut_by", unknown(options.cut_by, able)))
+        for field in ("images", "n_examples"):
+            if (asked := getattr(options, field)) and asked > train:
+                problems.append(
+                    Problem(
+                        f"protocol_options.{field}", f"must be at most {train:,}, the training images of {self.dataset}, got {asked:,}."
+                    )
+                )
         return problems
 
     @property
@@ -429,6 +456,7 @@ class RunSpec(BaseModel):
         if "sparsity" not in uses:
             known |= {"keep_weights": "final"}
         around = {**dict(self), **known, "initialisation": self.initialisation, "usual_rounds": 1 if entry is None else entry.rounds}
+        around["unfit"] = {name for name, c in catalogue.criteria.items() if "batch_norm" in c.needs and not self.normalises}
         around["rounds_of"] = {name: criterion.rounds for name, criterion in catalogue.criteria.items()}
         known |= {"protocol_options": self.protocol_options.resolved(around)}
         return self.model_copy(update=known)
@@ -488,6 +516,9 @@ class RunSpec(BaseModel):
             rounds = " in rounds" if options.rounds == "own" else ""
             starts = f", {len(options.initialisations)} initialisations" if len(options.initialisations) > 1 else ""
             return f"{names} scores{of}{rounds}{starts}" + (", shuffled labels" if options.labels == "shuffled" else "")
+        if self.protocol == "judge":
+            trained = f"{self.epochs:,} {'epoch' if self.epochs == 1 else 'epochs'}"
+            return f"Criteria judged, {trained}" if self.epochs else "Criteria judged before training"
         if "criterion" not in self.protocol_entry.uses or entry is None:
             return "Dense, trained on" if self.protocol == "train_longer" else "Dense"
         how = METHODS.get(self.protocol, "{}")

@@ -19,6 +19,11 @@ WHICH: Mapping[str, str] = {
     **{target: f"{{}} from decile D{j} of each layer upwards" for target, j in DECILES.items()}, "decile_10": "highest-scored {} of each layer",
 }  # fmt: skip
 Part = Literal["train", "validation", "test"]
+MEASURED: Mapping[str, str] = {
+    "removal": "Take {count:,} {unit}s of {layer} out, each alone, and measure the loss on {images:,} training images",
+    "prediction": "Ask {criterion} what each of these {unit}s is worth",
+    "sensitivity": "Prune {layer} alone by {criterion}, by several amounts, and measure on the validation images",
+}
 
 
 class Frozen(BaseModel):
@@ -156,7 +161,7 @@ class Measure(Frozen):
 
     @property
     def words(self) -> str:
-        return f"Measure {self.what}"
+        return MEASURED.get(self.what, "Measure {what}").format(what=self.what, **self.options)
 
 
 Step = Annotated[Initialise | Inherit | Score | Prune | Train | Evaluate | Measure, Field(discriminator="kind")]

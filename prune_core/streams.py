@@ -5,7 +5,7 @@ from typing import Literal
 
 Purpose = Literal[
     "initialise", "reinitialise", "order", "reorder", "mask", "scoring", "label_control", "augment", "reaugment", "labels", "dropout", "ties", "random",
-    "target", "noise", "split",
+    "target", "noise", "split", "sample",
 ]  # fmt: skip
 
 

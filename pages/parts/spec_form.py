@@ -85,9 +85,8 @@ def start(memory: Memory, spec: RunSpec, repeat: Repeat, problems: list[Problem]
     """Fresh widgets that stand at the spec, as far as the form can show it."""
     memory.generation += 1
     if not asked_here(spec.protocol_entry):
-        where = (
-            "starts from a finished run: the page of that run, or Scratch, asks for it" if spec.parent else "is asked on the page Saliency"
-        )
+        page = f"is asked on the page {spec.protocol_entry.page}"
+        where = "starts from a finished run: the page of that run, or Scratch, asks for it" if spec.parent else page
         problems = [*problems, Problem("protocol", f"{spec.protocol} {where}.")]
         spec = spec.model_copy(update={"protocol": RunSpec().protocol, "protocol_options": RunSpec().protocol_options, "parent": None})
     if spec.seed > LARGEST_SEED:
@@ -98,7 +97,7 @@ def start(memory: Memory, spec: RunSpec, repeat: Repeat, problems: list[Problem]
 
 def asked_here(protocol: Protocol) -> bool:
     """Whether the form can ask for such a run: it trains, and starts from nothing."""
-    return bool(protocol.uses) and "parent" not in protocol.uses
+    return not protocol.page and "parent" not in protocol.uses
 
 
 class Widgets(NamedTuple):

@@ -71,15 +71,24 @@ class Entry(Data):
 
 
 class Layer(Data):
-    """A prunable tensor: `name` of the parameter, `title` for people, `shape` as torch has it."""
+    """A prunable tensor: `name` of the parameter, `title` for people, `shape` as torch has it.
+
+    `positions`: places of its output that each weight is used at, once for every pixel of a convolution's.
+    """
 
     name: str
     title: str
     shape: tuple[int, ...]
+    positions: int = 1
 
     @property
     def weights(self) -> int:
         return math.prod(self.shape)
+
+    @property
+    def macs(self) -> int:
+        """Multiply-adds of one image."""
+        return self.weights * self.positions
 
 
 class ChannelGroup(Data):
@@ -297,3 +306,6 @@ class Protocol(Entry):
 
     uses: frozenset[Literal["criterion", "sparsity", "granularity", "allocation", "training", "parent"]]
     short: str = Field(description="Two or three words for a button: 'At the start'.")
+    page: str = Field(
+        "", description="The page that asks for such runs and draws what they found; empty for networks to compare with others."
+    )

@@ -5,7 +5,7 @@ from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field
 
-from ..steps import Target
+from ..steps import Granularity, Target
 from . import papers
 from .entry import Options, Protocol
 from .networks.options import Initialisation
@@ -98,6 +98,41 @@ class ScoreOptions(Options):
         return self.model_copy(update=known)
 
 
+ASKED: Mapping[Granularity, tuple[str, ...]] = {
+    "weight": ("obd", "fisher", "taylor", "snip", "grasp", "magnitude", "synflow", "random"),
+    "channel": ("skeletonization", "mean_activation", "expected_bn", "bn_scale", "l1_norm", "l2_norm", "random"),
+}
+
+
+class JudgeOptions(TrainingOptions):
+    unit: Granularity = Field(
+        "weight", title="What is taken out", description="Single weights, or channels where the network has groups of them."
+    )
+    criteria: tuple[str, ...] = Field(
+        (),
+        max_length=16,
+        description="Criteria that predict what each unit is worth; empty: those in use for such units, with random as the control.",
+    )
+    units: int = Field(
+        300, ge=1, le=1000, description="Units that are taken out, each alone: drawn by the run's seed, as many from each layer as it has."
+    )
+    images: int = Field(1000, ge=1, le=60_000, description="Training images that the true loss is measured on, the same ones every time.")
+    n_examples: int | None = Field(
+        None, ge=1, le=60_000, title="Scoring images", description="Images that the criteria see. Default: each criterion's own number."
+    )
+    cut_by: str | None = Field(
+        None, description="The criterion that prunes one layer at a time. Default: by magnitude, or by the L2 norm of filters."
+    )
+    sparsities: tuple[float, ...] = Field(
+        tuple(i / 10 for i in range(1, 10)), min_length=1, max_length=99, description="Amounts that each layer alone is pruned by."
+    )
+
+    def resolved(self, fields: Mapping[str, Any]) -> Self:
+        usual = {"weight": "magnitude", "channel": "l2_norm"}[self.unit]
+        able = tuple(name for name in ASKED[self.unit] if name not in fields["unfit"])
+        return self.model_copy(update={"criteria": self.criteria or able, "cut_by": self.cut_by or usual})
+
+
 class MaskControlOptions(TrainingOptions):
     mask: Literal["random", "shuffled", "inverted"] = Field(
         "shuffled",
@@ -126,6 +161,12 @@ ITERATIVE = Protocol(
 SCORE = Protocol(
     name="score", title="Score only", short="Only score", summary="Score the untrained network and count what would be kept; no training.",
     function="prune_core.protocols.score:plan", options=ScoreOptions, papers=(papers.LEE_2019,), uses=frozenset(),
+    page="Saliency",
+)  # fmt: skip
+JUDGE = Protocol(
+    name="judge", title="Judge criteria", short="Only judge", function="prune_core.protocols.judge:plan", options=JudgeOptions,
+    summary="Train the full network, or leave it as it was drawn; then take weights out one at a time and prune layers one at a time, and measure.",
+    papers=(papers.LEE_2019,), uses=frozenset({"training"}), page="Calibration",
 )  # fmt: skip
 MASKED = frozenset({"criterion", "sparsity", "granularity", "allocation", "training", "parent"})  # the criterion says whose mask it is
 FROM_SCRATCH = Protocol(
@@ -143,4 +184,4 @@ TRAIN_LONGER = Protocol(
     function="prune_core.protocols.train_longer:plan", options=TrainLongerOptions, uses=MASKED,
 )  # fmt: skip
 
-PROTOCOLS = (PRUNE_AT_INIT, ITERATIVE, DENSE, SCORE, FROM_SCRATCH, MASK_CONTROL, TRAIN_LONGER)
+PROTOCOLS = (PRUNE_AT_INIT, ITERATIVE, DENSE, SCORE, JUDGE, FROM_SCRATCH, MASK_CONTROL, TRAIN_LONGER)

@@ -46,7 +46,7 @@ class Sketch:
         self, x: Signal, name: str, title: str, out: int, kernel: int, stride: int = 1, padding: int = 0, bias: bool = False
     ) -> Signal:
         side = [(n + 2 * padding - kernel) // stride + 1 for n in x.shape[1:]]
-        layer = Layer(name=f"{name}.weight", title=title, shape=(out, x.shape[0], kernel, kernel))
+        layer = Layer(name=f"{name}.weight", title=title, shape=(out, x.shape[0], kernel, kernel), positions=math.prod(side))
         return self.weighted(x, name, layer, (out, *side), bias)
 
     def linear(self, x: Signal, name: str, title: str, out: int) -> Signal:
@@ -58,7 +58,7 @@ class Sketch:
         self.layers[name] = layer
         if bias:
             self.vectors[f"{name}.bias"] = shape[0]
-        self.macs += layer.weights * math.prod(shape[1:])
+        self.macs += layer.macs
         return self.signal(shape)
 
     def batch_norm(self, x: Signal, name: str) -> Signal:

@@ -17,8 +17,8 @@ ALONG = ("sparsity", "seed", "parent")  # what varies within a series
 
 
 def trade_off(groups: Sequence[Group], across: Across = "kept", up: Up = "error", published: Sequence[Published] = ()) -> TradeOff:
-    """The trade-off of one network on one data set. groups: runs of it in any state; those that only score are left out."""
-    groups = [g for g in groups if "training" in g.spec.protocol_entry.uses]
+    """The trade-off of one network on one data set. groups: runs of it in any state; those that only score or judge are left out."""
+    groups = [g for g in groups if not g.spec.protocol_entry.page]
     if not groups:
         return TradeOff(across=across, up=up, published=tuple(published))
     kinds, specs = kinds_of(groups), {g.key: g.spec for g in groups}

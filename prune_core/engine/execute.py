@@ -14,6 +14,7 @@ from .. import memory
 from ..catalogue import criteria, datasets
 from ..criteria.types import Scores
 from ..data.types import DataError
+from ..estimate import images
 from ..events import (
     LARGEST,
     Cancelled,
@@ -56,6 +57,9 @@ from .training import Clock, Sums, learning_rate, train
 
 REPORT_SECONDS = 0.1
 FEW_EPOCHS = 10
+DOING = {
+    "removal": "Taking {count:,} {unit}s of {layer} out, one at a time", "prediction": "Asking {criterion}", "sensitivity": "Pruning {layer} alone",
+}  # fmt: skip
 
 
 def never() -> bool:
@@ -291,8 +295,19 @@ class Execution:
         self.test = self.quality("test")
 
     def measure(self, step: Measure) -> Iterator[Event]:
-        self.tell(f"Measuring {step.what}")
-        yield Measured(epoch=self.clock.epoch, what=step.what, values=MEASUREMENTS[step.what](Reading(self.network, self.data, self.held)))
+        doing, before = DOING.get(step.what, "Measuring {what}").format(what=step.what, **step.options), self.done
+        self.tell(doing)
+
+        def go_on(seen: int) -> bool:
+            self.done = min(before + seen, self.total)
+            self.tell(doing)
+            return not self.stop()
+
+        values = MEASUREMENTS[step.what](Reading(self.network, self.data, self.held, step.options, self.spec.seed, go_on))
+        if values is None:
+            self.broken_off = True
+            return
+        yield Measured(epoch=self.clock.epoch, what=step.what, values=values)
         self.held.clear()
 
     def ending(self) -> Iterator[Event]:
@@ -370,6 +385,8 @@ class Execution:
         """Work of a step for the progress bar, in images seen forward and backward."""
         if isinstance(step, Train):
             return int((step.until - step.start) * self.spec.dataset_entry.train)
+        if isinstance(step, Measure):
+            return int(images(self.spec, step))
         if isinstance(step, Score):
             n = step.options.get("n_examples", 1)
             return step.scorings * (self.spec.dataset_entry.train if n == "all" else int(n))

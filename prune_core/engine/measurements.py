@@ -2,23 +2,23 @@
 
 import time
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import torch
 
 from .agreement import agreement
-from .reading import Reading
+from .judging import JUDGING
+from .reading import Reading, Values
 
 WARM, ROUNDS = 5, 30
 
 
 @torch.inference_mode()
-def latency(reading: Reading) -> dict[str, Any]:
+def latency(reading: Reading) -> Values:
     """Seconds of one forward pass for batches of 1 and 128: median and quartiles over 30 passes. Zeros do not make dense kernels faster."""
     module, training = reading.network.module, reading.network.module.training
     module.eval()
-    result: dict[str, Any] = {"rounds": ROUNDS, "threads": torch.get_num_threads()}
+    result: Values = {"rounds": ROUNDS, "threads": torch.get_num_threads()}
     for n in (1, 128):
         images, _ = reading.data["validation"].chunk(0, n)
         seconds = [timed(module, images) for _ in range(WARM + ROUNDS)][WARM:]
@@ -41,4 +41,5 @@ def synchronise(device: torch.device) -> None:
         torch.cuda.synchronize(device)
 
 
-MEASUREMENTS: dict[str, Callable[[Reading], dict[str, Any]]] = {"latency": latency, "agreement": agreement}
+# None: the measurement was told not to go on, and is to be begun again.
+MEASUREMENTS: dict[str, Callable[[Reading], Values | None]] = {"latency": latency, "agreement": agreement, **JUDGING}

@@ -14,10 +14,11 @@ from hypothesis import strategies as st
 from prune_core import RunSpec, catalogue, plan, run
 from prune_core.engine.checkpoint import unpacked_masks
 from prune_core.engine.errors import RunError
-from prune_core.engine.execute import chosen_device, execute
-from prune_core.engine.files import Folder
+from prune_core.engine.execute import Execution, chosen_device, execute, ignore, never
+from prune_core.engine.files import NOWHERE, Folder
 from prune_core.events import EVENT, LARGEST, Measured, from_json, to_json
 from prune_core.history import History
+from prune_core.parents import nobody
 from prune_core.settings import settings
 
 SMALL = {
@@ -27,6 +28,10 @@ SMALL = {
     "compared": RunSpec(protocol="score", protocol_options={"criteria": ("snip", "random"), "classes": "all", "measure": ("agreement",)}),
     "channels": RunSpec(model="small_conv", criterion="l2_norm", protocol="iterative", epochs=1, sparsity=0.5, protocol_options={"rounds": 2}),
     "adam": RunSpec(optimizer="adam", epochs=2, sparsity=0.5),
+    "judge": RunSpec(protocol="judge", criterion=None, epochs=2, protocol_options={
+        "units": 30, "images": 40, "criteria": ["snip", "obd", "random"], "n_examples": 20, "sparsities": [0.5, 0.9]}),
+    "judged channels": RunSpec(model="small_conv", protocol="judge", criterion=None, epochs=1, protocol_options={
+        "unit": "channel", "units": 6, "images": 20, "n_examples": 20, "sparsities": [0.5]}),
 }  # fmt: skip
 EVERY = pytest.mark.parametrize("name", SMALL)
 TIMES = {"seconds"}
@@ -149,7 +154,8 @@ def reference(spec, known={}):  # noqa: B006
 @pytest.mark.parametrize("model", [m.name for m in catalogue.models.values() if m.input_shape == catalogue.datasets["digits"].shape])
 def test_with_default_options_every_network_of_their_shape_learns_the_digits(model, protocol):
     criterion = "magnitude" if protocol == "iterative" else "snip"
-    *_, last = run(RunSpec(model=model, protocol=protocol, criterion=criterion))
+    few = {"units": 4, "images": 50, "n_examples": 10} if protocol == "judge" else {}
+    *_, last = run(RunSpec(model=model, protocol=protocol, criterion=criterion, protocol_options=few))
     assert not last.event.at_chance
     assert last.event.test.accuracy > 0.9
 
@@ -230,6 +236,53 @@ def test_masks_of_later_rounds_lie_inside_the_earlier_ones(tmp_path):
         if before:
             assert not any(bool((m & ~before[n]).any()) for n, m in masks.items())
         before = masks
+
+
+def test_judging_leaves_weights_optimiser_and_everything_said_besides_as_they_are_without_it():
+    judged, dense = SMALL["judge"], RunSpec(protocol="dense", criterion=None, epochs=2)
+
+    def told(spec):
+        return [{**without_times(e), "spec": 0, "plan": 0} for _, e in run(spec) if e.kind != "measured"]
+
+    assert told(judged) == told(dense)
+
+
+@pytest.mark.parametrize("name", ["judge", "judged channels"])
+def test_judging_in_the_middle_of_training_leaves_nothing_behind(name):
+    asked = Execution(SMALL[name].resolved(), NOWHERE, nobody, never, ignore, 1e9)
+    for numbered in asked.events():
+        if numbered.event.kind == "epoch":
+            before = state_of(asked)
+            for step in asked.plan:
+                if step.kind == "measure":
+                    assert [e.kind for e in asked.measure(step)] == ["measured"]
+            assert state_of(asked) == before
+
+
+def state_of(asked: Execution) -> list:
+    """Everything that a later step of the run could notice."""
+    net, clock = asked.network, asked.clock
+    tensors = [*net.module.state_dict().values(), net.weights, net.gradient, *asked.optimiser.state.values(), torch.get_rng_state()]
+    modes = [(m.training, len(m._forward_hooks), len(m._forward_pre_hooks)) for m in net.module.modules()]
+    sums = (float(clock.sums.loss), int(clock.sums.correct), clock.sums.images, clock.iteration)
+    return [[t.detach().numpy().tobytes() for t in tensors], modes, sorted(net.masks), sums, asked.scores]
+
+
+def test_a_run_stopped_while_units_are_taken_out_begins_that_layer_again_and_says_the_same(tmp_path, whole):
+    spec, kinds, asked = SMALL["judge"], [], []
+
+    def stop():
+        """Five units into the second layer."""
+        asked.extend([1] * ("measured" in kinds))
+        return len(asked) > 5
+
+    for _, event in execute(spec, files=Folder(tmp_path), stop=stop):
+        kinds.append(event.kind)
+    assert kinds[-2:] == ["measured", "cancelled"]
+    resumed = list(execute(spec, files=Folder(tmp_path)))
+    wanted = [without_times(e) for _, e in whole["judge"]]
+    assert [without_times(e) for _, e in resumed] == wanted[-len(resumed) :]
+    assert resumed[0].event.values["layer"] == "fc2.weight"
 
 
 def test_a_measurement_never_changes_the_run(whole):

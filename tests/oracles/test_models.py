@@ -51,9 +51,14 @@ def built(entry, options, device="cpu"):
 
 
 def multiply_adds(module, entry, device="cpu") -> int:
+    return multiply_adds_of_parts(module, entry, device)["Global"]
+
+
+def multiply_adds_of_parts(module, entry, device="cpu") -> dict[str, int]:
+    """As torch counts them, by the name of each part; "Global" is all of it."""
     with FlopCounterMode(display=False) as counter:
         module.eval()(torch.zeros(1, *entry.input_shape, device=device))
-    return counter.get_total_flops() // 2
+    return {name.partition(".")[2] or name: sum(flops.values()) // 2 for name, flops in counter.get_flop_counts().items()}
 
 
 def count(module) -> tuple[int, ...]:
@@ -104,6 +109,13 @@ def test_layers_groups_and_counts_of_the_entry_are_those_of_the_module(name, cla
         own = {f"{conv}.weight", f"{conv}.bias"} | ({f"{normed}.weight", f"{normed}.bias"} if normed else set())
         assert set(group.members) == own & set(shapes)
         assert normed is None or normed in norms
+
+
+@pytest.mark.parametrize("name", catalogue.models)
+def test_multiply_adds_of_every_layer_are_what_torch_counts(name):
+    entry, options = narrow(name, 0.3)
+    parts = multiply_adds_of_parts(built(entry, options, "meta"), entry, "meta")
+    assert {layer.name: layer.macs for layer in entry.layers} == {x.name: parts[x.name.removesuffix(".weight")] for x in entry.layers}
 
 
 @pytest.mark.parametrize("name", WIDE)
