@@ -37,6 +37,8 @@ def about(entry: Entry) -> None:
     if isinstance(entry, Criterion):
         st.latex(entry.formula)
     st.html(markup.facts(method_words.facts(entry)))
+    if isinstance(entry, Model):
+        st.page_link("network.py", label="Layer by layer", icon=":material/account_tree:", query_params={"model": entry.name})
     try_it(entry)
     sources(entry)
     options(entry)
@@ -47,19 +49,16 @@ def try_it(entry: Entry) -> None:
     told = address(entry)
     if told is not None and st.button("Try it", icon=":material/content_cut:", key=f"methods-try-{entry.name}"):
         st.switch_page("prune.py", query_params=told)
-    if (
-        isinstance(entry, Protocol)
-        and not entry.uses
-        and st.button("See it in Saliency", icon=":material/grid_on:", key="methods-saliency")
-    ):
-        st.switch_page("saliency.py")
+    page = entry.page if isinstance(entry, Protocol) else ""
+    if page and st.button(f"See it in {page}", icon=":material/visibility:", key="methods-see"):
+        st.switch_page(f"{page.lower()}.py")
 
 
 def address(entry: Entry) -> dict[str, str] | None:
     """What the form is told to stand at this entry; None for what it does not offer."""
     fields = {Criterion: "criterion", Protocol: "protocol", Model: "model", DataSet: "dataset"}
     field = fields.get(type(entry), "allocation")
-    if isinstance(entry, Protocol) and ("parent" in entry.uses or not entry.uses):
+    if isinstance(entry, Protocol) and ("parent" in entry.uses or entry.page):
         return None
     told = {field: entry.name}
     if isinstance(entry, Criterion) and "weight" not in entry.granularities:

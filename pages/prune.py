@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from pages.parts import figure, repeat_form, style
+from pages.parts.plain import plain
 from pages.parts.plot import plot
 from pages.parts.problems import problems
 from pages.parts.spec_form import Filled, spec_form, to_fetch
@@ -180,6 +181,10 @@ with st.container(key="view"):
         if len(specs) > 1:
             st.html(f'<p class="espalier-label">{figure.text(f"The plan of one of the {len(specs):,} runs: {filled.spec.method}")}</p>')
         preview(filled.spec, cost)
+        st.page_link(
+            "network.py", label=f"{plain(filled.spec.model_entry.title)} layer by layer", icon=":material/account_tree:",
+            query_params={"model": filled.spec.model},
+        )  # fmt: skip
         if planned:
             start_many(filled, specs, planned)
         else:

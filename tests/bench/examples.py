@@ -86,6 +86,14 @@ def first_weights() -> Iterator[RunSpec]:
     yield scores(dataset="mnist", protocol_options=options)
 
 
+def judged() -> Iterator[RunSpec]:
+    for epochs in (0, 10):
+        yield RunSpec(protocol="judge", criterion=None, dataset="mnist", epochs=epochs)
+    yield RunSpec(
+        protocol="judge", criterion=None, model="small_conv", dataset="fashion_mnist", epochs=4, protocol_options={"unit": "channel"}
+    )
+
+
 class Example(NamedTuple):
     """A bundle. `kinds`: the files that travel with it; `twins`: those of each run that come along."""
 
@@ -111,6 +119,7 @@ EXAMPLES_MADE = (
     Example("widths-fashion-mnist", widths, LIGHT),
     Example("pruned-and-scratch-mnist", pruned, LIGHT, ("scratch_e", "equal_pipeline", "dense", "dense_longer")),
     Example("instability-fashion-mnist", instability, LIGHT),
+    Example("judged-criteria", judged, LIGHT),
 )
 
 

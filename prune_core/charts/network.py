@@ -1,0 +1,164 @@
+"""A network layer by layer: where its weights are, where its work is, and what a run kept of both."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import plotly.graph_objects as go
+
+from ..catalogue import Model
+from ..events import LayerKept
+from ..history import History
+from . import words
+from .theme import Theme, figure, nothing
+
+WEIGHTS, WORK = "Share of all weights", "Share of all multiply-adds"
+ROOMY = 12  # layers up to which each gets a tall row
+
+
+class Row(NamedTuple):
+    """A prunable layer. `macs`: multiply-adds of one image. `kept`: weights left by the run, None without one; `dead`: outputs without input."""
+
+    title: str
+    shape: tuple[int, ...]
+    weights: int
+    macs: int
+    channels: int = 0
+    kept: int | None = None
+    dead: int = 0
+
+    @property
+    def left(self) -> int:
+        return self.weights if self.kept is None else self.kept
+
+    @property
+    def macs_left(self) -> int:
+        """What is left of the work if every zero were skipped: each weight of a layer is used equally often."""
+        return self.macs * self.left // self.weights
+
+
+class Network(NamedTuple):
+    """Layers in the order of the network. `parameters`: all trainable numbers. `pruned`: whether the run removed anything."""
+
+    title: str = ""
+    rows: tuple[Row, ...] = ()
+    parameters: int = 0
+
+    @property
+    def weights(self) -> int:
+        return sum(row.weights for row in self.rows)
+
+    @property
+    def macs(self) -> int:
+        return sum(row.macs for row in self.rows)
+
+    @property
+    def kept(self) -> int:
+        return sum(row.left for row in self.rows)
+
+    @property
+    def pruned(self) -> bool:
+        return self.kept < self.weights
+
+    @property
+    def sentence(self) -> str:
+        if not self.rows:
+            return "This network has no prunable layer."
+        return self.after if self.pruned else self.whole
+
+    @property
+    def whole(self) -> str:
+        most, busiest = max(self.rows, key=lambda row: row.weights), max(self.rows, key=lambda row: row.macs)
+        holds, does = words.share(most.weights / self.weights), words.share(busiest.macs / self.macs)
+        work = f"does {does} of the {self.macs:,} multiply-adds an image"
+        if most is busiest:
+            return f"{most.title} holds {holds} of the {self.weights:,} prunable weights and {work}."
+        return f"{most.title} holds {holds} of the {self.weights:,} prunable weights, but {busiest.title} {work}."
+
+    @property
+    def after(self) -> str:
+        left = sum(row.macs_left for row in self.rows)
+        hardest = min(self.rows, key=lambda row: row.left / row.weights)
+        work = f"{words.share(left / self.macs)} of the multiply-adds would be left if every zero were skipped"
+        return f"{words.of(self.kept, self.weights, 'weights')} are left, {words.share(hardest.left / hardest.weights)} of {hardest.title}; {work}."
+
+    def table(self) -> dict[str, list[object]]:
+        found: dict[str, list[object]] = {
+            "Layer": [row.title for row in self.rows],
+            "Shape": [shape(row.shape) for row in self.rows],
+            "Weights": [row.weights for row in self.rows],
+            "Share of weights (%)": [round(100 * row.weights / self.weights, 3) for row in self.rows],
+            "Multiply-adds": [row.macs for row in self.rows],
+            "Share of multiply-adds (%)": [round(100 * row.macs / self.macs, 3) for row in self.rows],
+            "Channels that can go": [row.channels for row in self.rows],
+        }
+        if any(row.kept is not None for row in self.rows):
+            found |= {
+                "Weights kept": [row.kept for row in self.rows],
+                "Share kept (%)": [round(100 * row.left / row.weights, 3) for row in self.rows],
+                "Outputs without input": [row.dead for row in self.rows],
+            }
+        return found
+
+
+def shape(found: tuple[int, ...]) -> str:
+    return " \N{MULTIPLICATION SIGN} ".join(map(str, found))
+
+
+def network(model: Model, history: History | None = None) -> Network:
+    """The layers of a catalogue entry, with what a run kept of each where one is given."""
+    channels = {group.members[0]: group.channels for group in model.channel_groups}
+    kept = kept_by(history) if history else {}
+    rows = (
+        Row(
+            x.title, x.shape, x.weights, x.macs, channels.get(x.name, 0), kept[x.name].kept if x.name in kept else None,
+            kept[x.name].dead if x.name in kept else 0,
+        )
+        for x in model.layers
+    )  # fmt: skip
+    return Network(model.title, tuple(rows), model.parameters)
+
+
+def kept_by(history: History) -> Mapping[str, LayerKept]:
+    """Weights left of every layer; a run that prunes channels says so only at its end."""
+    return {layer.name: layer for layer in history.layers}
+
+
+def draw(numbers: Network, theme: Theme, height: int | None = None) -> go.Figure:
+    """Two bars a layer, the first layer on top: its share of the weights, its share of the work; pale: before pruning."""
+    titles = [row.title for row in numbers.rows]
+    if not titles:
+        return nothing(theme, height or 200, numbers.sentence, WEIGHTS, "Layer")
+    each = 44 if len(titles) <= ROOMY else 24
+    names = {
+        "type": "category", "autorange": "reversed", "showgrid": False, "title": {"text": ""}, "tickfont": {"size": 14, "color": theme.text},
+    }  # fmt: skip
+    shares = {
+        WEIGHTS: [(row.weights / numbers.weights, row.left / numbers.weights, row.weights, row.left) for row in numbers.rows],
+        WORK: [(row.macs / numbers.macs, row.macs_left / numbers.macs, row.macs, row.macs_left) for row in numbers.rows],
+    }
+    largest = max(whole for column in shares.values() for whole, *_ in column)
+    common = {"range": [0, 1.3 * largest], "nticks": 4, "tickformat": ".0%"}
+    fig = figure(
+        theme, height or 76 + each * len(titles), margin={"l": 88, "r": 10, "t": 10, "b": 46, "pad": 8}, barmode="overlay", bargap=0.5,
+        meta={"narrow": {"margin": {"l": 66}}}, yaxis=names, yaxis2={**names, "anchor": "x2", "showticklabels": False},
+        xaxis={"title": {"text": WEIGHTS}, "domain": [0, 0.48], **common},
+        xaxis2={"title": {"text": WORK}, "domain": [0.52, 1], "anchor": "y2", **common},
+    )  # fmt: skip
+    for suffix, (title, column) in zip(("", "2"), shares.items(), strict=True):
+        on = {"xaxis": f"x{suffix}", "yaxis": f"y{suffix}", "orientation": "h"}
+        what = "weights" if title == WEIGHTS else "multiply-adds"
+        if numbers.pruned:
+            pale = {"color": theme.before, "cornerradius": 3}
+            fig.add_bar(y=titles, x=[whole for whole, *_ in column], marker=pale, hoverinfo="skip", name="before", **on)
+        said = [words.of(left, all_, what) if numbers.pruned else f"{all_:,} {what}" for *_, all_, left in column]
+        fig.add_bar(
+            y=titles, x=[left for _, left, *_ in column], marker={"color": theme.leaf, "cornerradius": 3}, name=what, customdata=said,
+            hovertemplate="%{y}: %{customdata}<extra></extra>", **on,
+        )  # fmt: skip
+        for name, (whole, _, all_, left) in zip(titles, column, strict=True):
+            share = words.share(left / all_) + " kept" if numbers.pruned else words.share(whole)
+            fig.add_annotation(
+                x=whole, y=name, xref=f"x{suffix}", yref=f"y{suffix}", xanchor="left", xshift=6, showarrow=False, text=share,
+                font={"size": 13, "color": theme.soft}, name=f"narrow:{share.removesuffix(' kept')}",
+            )  # fmt: skip
+    return fig
