@@ -51,10 +51,11 @@ style.head(
 )
 try:
     with st.container(key="cal-view"):
-        run = judging.choose("cal")
-        if run is None:
+        found = judging.choose("cal")
+        if found is None:
             st.stop()
-        chosen = st.segmented_control(
+        run = found.run
+        chosen = found.controls.segmented_control(
             "The truth is", list(OF), default="Size of the change", key="cal_of", bind="query-params", required=True,
             help="Size of the change: how much the loss moves, up or down, which is what most scores claim to say. Rise: downwards counts as good.",
         )  # fmt: skip

@@ -181,11 +181,11 @@ with st.container(key="view"):
         if len(specs) > 1:
             st.html(f'<p class="espalier-label">{figure.text(f"The plan of one of the {len(specs):,} runs: {filled.spec.method}")}</p>')
         preview(filled.spec, cost)
-        st.page_link(
-            "network.py", label=f"{plain(filled.spec.model_entry.title)} layer by layer", icon=":material/account_tree:",
-            query_params={"model": filled.spec.model},
-        )  # fmt: skip
         if planned:
             start_many(filled, specs, planned)
         else:
             start(filled, cost)
+        st.page_link(
+            "network.py", label=f"{plain(filled.spec.model_entry.title)} layer by layer", icon=":material/account_tree:",
+            query_params={"model": filled.spec.model},
+        )  # fmt: skip

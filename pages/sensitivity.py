@@ -18,12 +18,13 @@ def note(run: Run, numbers: chart.Sensitivity) -> str:
 
 
 st.html(style.ASSETS / "look.css")
-style.head("Which layers can be cut?", "One layer at a time loses its lowest-scored weights, and all others stay whole.")
+style.head("Which layers can be cut?", "One layer at a time loses its lowest-scored weights or channels, and all others stay whole.")
 try:
     with st.container(key="sen-view"):
-        run = judging.choose("sen")
-        if run is None:
+        found = judging.choose("sen")
+        if found is None:
             st.stop()
+        run = found.run
         numbers = chart.sensitivity(history_of(run))
         figure.show(
             lambda theme: chart.draw(numbers, theme), key="sensitivity", label="Accuracy lost, by layer and by how much of it was removed",

@@ -75,6 +75,8 @@ def reads(protocol: Protocol) -> str:
     """What a protocol does with a run's settings, in plain words."""
     if "parent" in protocol.uses:
         return "starts from a finished run: its network, data, criterion and amount removed stand"
+    if protocol.page and "training" in protocol.uses:
+        return "trains the network if asked to, then measures and asks criteria; removes nothing"
     return listed([words for use, words in USES.items() if use in protocol.uses]) or "asks criteria for scores and changes nothing"
 
 

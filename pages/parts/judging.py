@@ -1,9 +1,10 @@
 """Runs that judge criteria, as two pages look at them: chosen from those that are here, or asked for, started and waited for."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from prune_core import RunSpec, catalogue
 from prune_core.charts import words
@@ -24,7 +25,14 @@ UNITS = {"Weights": "weight", "Channels": "channel"}
 FIGURE_HEIGHT = 480
 
 
-def choose(key: str) -> Run | None:
+class Chosen(NamedTuple):
+    """A finished run, and the row of controls in which a page may put more of them."""
+
+    run: Run
+    controls: DeltaGenerator
+
+
+def choose(key: str) -> Chosen | None:
     """The controls of the page, and the finished run that they choose; where there is none yet, what stands in its place.
 
     The address names the run: ?run=ID. key: of the page, in front of its widgets.
@@ -36,7 +44,8 @@ def choose(key: str) -> Run | None:
     if not runs and asked is None:
         nothing(key)
         return None
-    with st.container(horizontal=True, vertical_alignment="bottom", key=f"{key}-controls"):
+    controls = st.container(horizontal=True, vertical_alignment="bottom", key=f"{key}-controls")
+    with controls:
         run = listed(key, runs, asked)
         with st.popover("Judge another network", icon=":material/add:", key=f"{key}-other"):
             form(key)
@@ -46,7 +55,7 @@ def choose(key: str) -> Run | None:
     if run and run.state != "finished":
         problems([run.message or "The run was cancelled."])
         return None
-    return run
+    return Chosen(run, controls) if run else None
 
 
 def named() -> Run | None:
@@ -69,12 +78,18 @@ def listed(key: str, runs: Sequence[Run], asked: Run | None) -> Run | None:
     if not every:
         return None
     titles = dict(zip([run.id for run in every], names(every), strict=True))
-    st.session_state[f"{key}-run"] = asked.id if asked else every[0].id
+    st.session_state[f"{key}-run"] = asked.id if asked else first(every).id
     chosen = st.selectbox(
         "Network", list(titles), format_func=titles.__getitem__, key=f"{key}-run", on_change=follow, args=(f"{key}-run",), width=420,
         help="Networks whose criteria have been judged, newest first.",
     )  # fmt: skip
     return next(run for run in every if run.id == chosen)
+
+
+def first(runs: Sequence[Run]) -> Run:
+    """Where nothing is asked for: the newest that was judged here, else the example that shows most: of weights, and trained."""
+    own = [run for run in runs if not run.example]
+    return own[0] if own else max(runs, key=lambda run: (run.spec.epochs > 0, getattr(run.spec.protocol_options, "unit", "") == "weight"))
 
 
 def follow(key: str) -> None:

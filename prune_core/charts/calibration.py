@@ -16,8 +16,10 @@ Of = Literal["size", "rise"]
 TRUTH: Mapping[Of, str] = {"size": "change of the loss", "rise": "rise of the loss"}
 X, Y = "Rank of the score", "Rank of the true {}"
 DRAWN = 300  # points of one criterion: more of them cover each other
+CONTROL = "random"  # the family of criteria that know nothing
+NAMED = 3
 WIDE, NARROW = 4, 2  # panels in a row
-PANEL, GAP = 0.76, 0.055  # of a row's height that points have, the rest is for words; between columns
+WORDS, GAP = 0.42, 0.055  # between rows, beside a panel's height, for its words; between columns, of the width
 RHO, TAU = "\N{GREEK SMALL LETTER RHO}", "\N{GREEK SMALL LETTER TAU}"
 
 
@@ -76,10 +78,11 @@ class Calibration(NamedTuple):
         """Who was nearest, who can't be told from it, and who was furthest off."""
         best, worst = ranked[0], ranked[-1]
         assert best.agreement is not None
-        if best.agreement.spearman.low <= 0:
-            return f"No criterion ranks the {TRUTH[self.of]} beyond chance when single {self.unit}s go ({RHO} at most {words.correlation(best.rho)})."
+        if best.agreement.spearman.low <= 0 or any(j.first for j in ranked if j.family == CONTROL):
+            return f"No criterion tells the {TRUTH[self.of]} better than chance when single {self.unit}s go ({RHO} at most {words.correlation(best.rho)})."
         alike = [j.criterion for j in ranked if j.first]
-        said = f"{words.listed(alike)} told the {TRUTH[self.of]} best"
+        named = words.listed(alike) if len(alike) <= NAMED else f"{best.criterion} and {words.counted(len(alike) - 1)} others alike"
+        said = f"{named} told the {TRUTH[self.of]} best"
         how = f"{RHO} = {words.correlation(best.rho)}" + (
             f" down to {words.correlation(min(j.rho for j in ranked if j.first))}" if len(alike) > 1 else ""
         )
@@ -113,6 +116,10 @@ class Calibration(NamedTuple):
 
 def interval(c: Coefficient | None) -> str:
     return "all alike" if c is None else f"{words.correlation(c.value)} ({words.correlation(c.low)} to {words.correlation(c.high)})"
+
+
+def signed(number: str) -> str:
+    return number.replace("-", "\N{MINUS SIGN}")
 
 
 def truth(units: Sequence[Unit], of: Of) -> tuple[float, ...]:
@@ -183,7 +190,7 @@ def draw(numbers: Calibration, theme: Theme, height: int | None = None) -> go.Fi
         return nothing(theme, height or 320, numbers.sentence, x, y)
     n = len(numbers.judged)
     fig = figure(
-        theme, height or tall(n, WIDE), margin={"l": 58, "r": 8, "t": 34, "b": 46, "pad": 2},
+        theme, height or tall(n, WIDE), margin={"l": 58, "r": 20, "t": 52, "b": 46, "pad": 2},
         meta={"narrow": {**axes(n, NARROW, x, y), "height": tall(n, NARROW), "margin": {"l": 52}}}, **axes(n, WIDE, x, y),
     )  # fmt: skip
     true, step = shares(numbers.truth), -(-len(numbers.units) // DRAWN)
@@ -193,7 +200,7 @@ def draw(numbers: Calibration, theme: Theme, height: int | None = None) -> go.Fi
 
 
 def tall(n: int, across: int) -> int:
-    return 80 + (250 if across == WIDE else 205) * -(-n // min(n, across))
+    return 98 + (218 if across == WIDE else 215) * -(-n // min(n, across))
 
 
 def names(n: int) -> list[str]:
@@ -208,18 +215,18 @@ def axes(n: int, across: int, x: str, y: str) -> dict[str, Any]:
     """Places of all panels, `across` in a row; titles at the left and at the bottom."""
     across = min(n, across)
     rows, found = -(-n // across), dict[str, Any]()
-    each = (1 - GAP * (across - 1)) / across
+    each, high = (1 - GAP * (across - 1)) / across, 1 / (rows + WORDS * (rows - 1))
     ticks = {"range": [-0.03, 1.03], "tickvals": [0, 0.5, 1], "zeroline": False}
     for i, name in enumerate(names(n)):
         row, column = divmod(i, across)
-        left, top = column * (each + GAP), 1 - row / rows
+        left, top = column * (each + GAP), 1 - row * (1 + WORDS) * high
         lowest = i + across >= n
         found[f"xaxis{name}"] = {
             **ticks, "domain": [left, left + each], "anchor": f"y{name}", "title": {"text": x if lowest else ""},
-            "ticktext": ["lowest", "", "highest"] if lowest else ["", "", ""],
+            "ticktext": ["0", "50 %", "100 %"] if lowest else ["", "", ""],
         }  # fmt: skip
         found[f"yaxis{name}"] = {
-            **ticks, "domain": [top - PANEL / rows, top], "anchor": f"x{name}", "title": {"text": y if column == 0 else ""},
+            **ticks, "domain": [max(0.0, top - high), top], "anchor": f"x{name}", "title": {"text": y if column == 0 else ""},
             "ticktext": ["0", "50 %", "100 %"] if column == 0 else ["", "", ""],
         }  # fmt: skip
     return found
@@ -229,17 +236,28 @@ def panel(fig: go.Figure, theme: Theme, numbers: Calibration, judged: Judged, na
     style: Style = theme.style(judged.family)
     scores, on = shares(judged.scores), {"xaxis": f"x{name}", "yaxis": f"y{name}"}
     said = [
-        f"{u.layer}, {numbers.unit} {u.place:,}<br>score {s:.2g}<br>loss {u.rise:+.2g}".replace("-", "\N{MINUS SIGN}")
+        f"{u.layer}, {numbers.unit} {u.place:,}<br>score {signed(f'{s:.2g}')}<br>loss {signed(f'{u.rise:+.2g}')}"
         for u, s in zip(numbers.units, judged.scores, strict=True)
     ]
-    fig.add_scatter(
-        x=[0, 1], y=[0, 1], mode="lines", line={"color": theme.line, "width": 1, "dash": "dot"}, hoverinfo="skip", name="told", **on
-    )
     fig.add_scatter(
         x=scores[::step], y=true[::step], customdata=said[::step], mode="markers", name=judged.criterion, **on,
         marker={"color": faded(style.colour, 0.55), "size": 5, "symbol": style.marker}, hovertemplate="%{customdata}<extra></extra>",
     )  # fmt: skip
-    where = {"xref": f"x{name} domain", "yref": f"y{name} domain", "y": 1, "yanchor": "bottom", "yshift": 3, "showarrow": False}
-    fig.add_annotation(text=judged.criterion, x=0, xanchor="left", font={"size": 14, "color": style.label, "weight": 700}, **where)
-    value = f"{RHO} {words.correlation(judged.rho)}" if judged.agreement else "all alike"
-    fig.add_annotation(text=value, x=1, xanchor="right", font={"size": 14, "color": theme.text}, **where)
+    fig.add_scatter(
+        x=[0, 1], y=[0, 1], mode="lines", line={"color": theme.soft, "width": 1, "dash": "dot"}, hoverinfo="skip", name="told", **on
+    )
+    where = {
+        "xref": f"x{name} domain", "yref": f"y{name} domain", "x": 0, "xanchor": "left", "y": 1, "yanchor": "bottom", "showarrow": False
+    }  # fmt: skip
+    fig.add_annotation(text=judged.criterion, font={"size": 14, "color": style.label, "weight": 700}, yshift=21, **where)
+    if judged.agreement is None:
+        fig.add_annotation(text="all scores are alike", font={"size": 13, "color": theme.soft}, yshift=2, **where)
+        return
+    rho = judged.agreement.spearman
+    fig.add_annotation(
+        text=f"{RHO} {interval(rho)}",
+        font={"size": 13, "color": theme.soft},
+        yshift=2,
+        name=f"narrow:{RHO} {words.correlation(rho.value)}",
+        **where,
+    )

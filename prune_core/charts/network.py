@@ -79,7 +79,7 @@ class Network(NamedTuple):
         left = sum(row.macs_left for row in self.rows)
         hardest = min(self.rows, key=lambda row: row.left / row.weights)
         work = f"{words.share(left / self.macs)} of the multiply-adds would be left if every zero were skipped"
-        return f"{words.of(self.kept, self.weights, 'weights')} are left, {words.share(hardest.left / hardest.weights)} of {hardest.title}; {work}."
+        return f"{words.of(self.kept, self.weights, 'weights')} are left, fewest in {hardest.title} ({words.share(hardest.left / hardest.weights)}); {work}."
 
     def table(self) -> dict[str, list[object]]:
         found: dict[str, list[object]] = {
@@ -101,7 +101,8 @@ class Network(NamedTuple):
 
 
 def shape(found: tuple[int, ...]) -> str:
-    return " \N{MULTIPLICATION SIGN} ".join(map(str, found))
+    """(300, 784) -> "300 × 784", on one line."""
+    return "\N{NO-BREAK SPACE}\N{MULTIPLICATION SIGN}\N{NO-BREAK SPACE}".join(map(str, found))
 
 
 def network(model: Model, history: History | None = None) -> Network:
@@ -137,10 +138,13 @@ def draw(numbers: Network, theme: Theme, height: int | None = None) -> go.Figure
         WORK: [(row.macs / numbers.macs, row.macs_left / numbers.macs, row.macs, row.macs_left) for row in numbers.rows],
     }
     largest = max(whole for column in shares.values() for whole, *_ in column)
-    common = {"range": [0, 1.3 * largest], "nticks": 4, "tickformat": ".0%"}
+    ticks = [t for t in (0, 0.25, 0.5, 0.75, 1) if t <= 1.05 * largest]
+    told = [words.share(t) for t in ticks]
+    common = {"range": [0, 1.3 * largest], "tickvals": ticks, "ticktext": told}
+    roomy = {"range": [0, 1.65 * largest], "tickvals": ticks[::2], "ticktext": told[::2]}
     fig = figure(
         theme, height or 76 + each * len(titles), margin={"l": 88, "r": 10, "t": 10, "b": 46, "pad": 8}, barmode="overlay", bargap=0.5,
-        meta={"narrow": {"margin": {"l": 66}}}, yaxis=names, yaxis2={**names, "anchor": "x2", "showticklabels": False},
+        meta={"narrow": {"margin": {"l": 66}, "xaxis": roomy, "xaxis2": roomy}}, yaxis=names, yaxis2={**names, "anchor": "x2", "showticklabels": False},
         xaxis={"title": {"text": WEIGHTS}, "domain": [0, 0.48], **common},
         xaxis2={"title": {"text": WORK}, "domain": [0.52, 1], "anchor": "y2", **common},
     )  # fmt: skip

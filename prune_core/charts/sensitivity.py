@@ -55,8 +55,10 @@ class Sensitivity(NamedTuple):
         if lost < 0.05:
             head = f"No layer alone costs anything, even without {words.share(self.sparsities[-1])} of its {self.unit}s."
         if len(self.rows) <= FEW:
-            each = words.listed([f"{words.share(s)} of {title}" for title, s in most.items()])
-            return f"{head} Within half a point, each alone, can go: {each}."
+            each = words.listed([f"{words.share(s)} of {title}" for title, s in most.items() if s])
+            never = words.listed([title for title, s in most.items() if not s])
+            none = f"not even {words.share(self.sparsities[0])} of {never}" if never else ""
+            return f"{head} Within half a point, each alone, can go: {'; '.join(filter(None, (each, none)))}."
         able = [title for title, s in most.items() if s >= self.sparsities[-1]]
         return f"{head} {words.capital(words.counted(len(able)))} of {len(self.rows)} layers can lose as much for half a point or less."
 

@@ -124,7 +124,19 @@ class TestCalibration:
 
     def test_that_nothing_is_told_beyond_chance_is_said(self):
         found = calibration.calibration(told(removed(LAYERS[0], RISES), predicted("random", RANDOM.permutation(60).tolist())), "rise")
-        assert found.sentence.startswith("No criterion ranks the rise of the loss beyond chance")
+        assert found.sentence.startswith("No criterion tells the rise of the loss better than chance")
+
+    def test_who_cannot_be_told_from_the_control_told_nothing(self):
+        weak = (np.abs(RISES) * np.exp(6 * np.random.default_rng(3).normal(size=60))).tolist()
+        lucky = (np.abs(RISES) * np.exp(6 * np.random.default_rng(4).normal(size=60))).tolist()
+        found = calibration.calibration(told(removed(LAYERS[0], RISES), predicted("snip", weak), predicted("random", lucky)))
+        assert all(j.first for j in found.judged)
+        assert found.sentence.startswith("No criterion tells the change of the loss better than chance")
+
+    def test_of_many_that_rank_alike_only_the_first_is_named(self):
+        alike = [predicted(name, CLOSE) for name in ("snip", "taylor", "fisher", "obd")]
+        found = calibration.calibration(told(removed(LAYERS[0], RISES), *alike))
+        assert found.sentence.startswith("SNIP and three others alike told the change of the loss best")
 
     def test_a_criterion_that_gives_all_units_one_score_is_said_to(self):
         found = CASES["calibration, all alike"][1]
@@ -163,7 +175,7 @@ class TestSensitivity:
     def test_the_sentence_names_the_layer_that_is_hardest_to_cut_and_what_can_go(self):
         assert self.many.sentence == (
             "Hardest to cut is Output: without 90 % of its weights the network is 17.0 points worse. "
-            "Within half a point, each alone, can go: 70 % of Layer 1, 90 % of Layer 2 and 0 % of Output."
+            "Within half a point, each alone, can go: 70 % of Layer 1 and 90 % of Layer 2; not even 50 % of Output."
         )
 
     def test_an_amount_beyond_one_that_costs_more_does_not_count(self):
@@ -196,7 +208,7 @@ class TestNetwork:
     def test_what_a_run_kept_stands_beside_what_there_was(self):
         found = CASES["network, pruned"][1]
         assert [row.left for row in found.rows] == [17_160, 8_780, 680]
-        assert found.sentence.startswith("26,620 of 266,200 weights are left, 7.3 % of Layer 1; 10 % of the multiply-adds")
+        assert found.sentence.startswith("26,620 of 266,200 weights are left, fewest in Layer 1 (7.3 %); 10 % of the multiply-adds")
 
     def test_work_left_is_counted_at_every_place_a_weight_is_used_at(self):
         row = network.Row("Conv", (2, 1, 3, 3), 18, 18 * 49, kept=5)
