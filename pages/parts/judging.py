@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from prune_core import RunSpec, catalogue
+from prune_core import RunSpec, SpecError, catalogue
 from prune_core.charts import words
 from prune_core.charts.names import distinct
 from prune_core.estimate import estimate
@@ -151,9 +151,13 @@ def form(key: str) -> None:
     )
     st.html(f'<p class="espalier-note">{figure.text(cost(spec))}</p>')
     if st.button("Judge its criteria", type="primary", icon=":material/play_arrow:", key=f"{key}-start"):
-        run = store().find(spec.fingerprint) or scoring.start(spec)
-        st.query_params["run"] = run.id
-        st.rerun()
+        try:
+            run = store().find(spec.fingerprint) or scoring.start(spec)
+        except SpecError as error:
+            problems(str(error).splitlines())
+        else:
+            st.query_params["run"] = run.id
+            st.rerun()
 
 
 def cost(spec: RunSpec) -> str:

@@ -116,7 +116,7 @@ class JudgeOptions(TrainingOptions):
     units: int = Field(
         300, ge=1, le=1000, description="Units that are taken out, each alone: drawn by the run's seed, as many from each layer as it has."
     )
-    images: int = Field(1000, ge=1, le=60_000, description="Training images that the true loss is measured on, the same ones every time.")
+    images: int = Field(1000, ge=1, le=10_000, description="Training images that the true loss is measured on, the same ones every time.")
     n_examples: int | None = Field(
         None, ge=1, le=60_000, title="Scoring images", description="Images that the criteria see. Default: each criterion's own number."
     )

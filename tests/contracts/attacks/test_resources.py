@@ -117,6 +117,16 @@ class TestMemory:
         few = RunSpec(criterion="fisher", dataset="mnist", criterion_options={"n_examples": 2_000, "per_sample_chunk": 20})
         assert memory.refusal(few, memory.allowed()) is None
 
+    def test_that_judging_would_take_is_counted_too(self, limits):
+        limits(memory=0.4)
+        images = RunSpec(protocol="judge", criterion=None, dataset="mnist", protocol_options={"images": 10_000})
+        assert memory.needed(images)["protocol_options.images"] == 8 * 784 * 10_000
+        gradients = RunSpec(protocol="judge", criterion=None, model="lenet_5", dataset="mnist", protocol_options={"criteria": ["fisher"]})
+        assert memory.needed(gradients)["criterion_options.per_sample_chunk"] > 0
+        problem = memory.refusal(gradients, memory.allowed())
+        assert problem is not None
+        assert str(problem).startswith("criterion_options.per_sample_chunk: the run would take about ")
+
     def test_limit_can_be_raised(self, limits):
         spec = RunSpec(model="small_conv", dataset="mnist", batch_size=65_536)
         limits(memory=40)
