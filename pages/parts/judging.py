@@ -47,7 +47,7 @@ def choose(key: str) -> Chosen | None:
     controls = st.container(horizontal=True, vertical_alignment="bottom", key=f"{key}-controls")
     with controls:
         run = listed(key, runs, asked)
-        with st.popover("Judge another network", icon=":material/add:", key=f"{key}-other"):
+        with st.popover("Judge another network", icon=":material/add:", key=f"{key}-other-{st.query_params.get('run', '')}"):
             form(key)
     if run and run.state in ALIVE:
         scoring.wait(run.id, FIGURE_HEIGHT)
@@ -123,7 +123,7 @@ def nothing(key: str) -> None:
     )
     with st.container(key="empty", gap="medium"):
         scoring.ask(spec, key=f"{key}-first", invitation=invitation, button="Judge the criteria", primary=True, height=FIGURE_HEIGHT)
-        with st.popover("Judge another network", icon=":material/add:", key=f"{key}-other"):
+        with st.popover("Judge another network", icon=":material/add:", key=f"{key}-other-{st.query_params.get('run', '')}"):
             form(key)
 
 

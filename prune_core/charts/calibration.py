@@ -255,9 +255,5 @@ def panel(fig: go.Figure, theme: Theme, numbers: Calibration, judged: Judged, na
         return
     rho = judged.agreement.spearman
     fig.add_annotation(
-        text=f"{RHO} {interval(rho)}",
-        font={"size": 13, "color": theme.soft},
-        yshift=2,
-        name=f"narrow:{RHO} {words.correlation(rho.value)}",
-        **where,
-    )
+        text=f"{RHO} {interval(rho)}", font={"size": 13, "color": theme.soft}, yshift=2, name=f"narrow:{RHO} {words.correlation(rho.value)}", **where,
+    )  # fmt: skip

@@ -43,11 +43,20 @@ class Sensitivity(NamedTuple):
     images: int = 0
     unit: str = "weight"
     criterion: str = ""
+    classes: int = 10
+
+    @property
+    def at_chance(self) -> bool:
+        """Whether the whole network does no better than guessing, within three standard errors: then there is nothing to lose."""
+        chance = 1 / self.classes
+        return self.images > 0 and self.before <= chance + 3 * (chance * (1 - chance) / self.images) ** 0.5
 
     @property
     def sentence(self) -> str:
         if not self.rows:
             return "No layer has been pruned alone yet."
+        if self.at_chance:
+            return f"The whole network is at chance ({words.accuracy(self.before)} right), so there is nothing to lose: judge one that has been trained."
         most = {row.title: row.most(self.before, self.sparsities) for row in self.rows}
         worst = min(self.rows, key=lambda row: row.accuracies[-1])
         lost = 100 * (self.before - worst.accuracies[-1])
@@ -79,8 +88,9 @@ def sensitivity(history: History) -> Sensitivity:
     titles, first = titles_of(history.spec.model_entry), found[0]
     rows = tuple(Row(titles.get(v["layer"], v["layer"]), v["of"], tuple(v["kept"]), tuple(v["accuracies"])) for v in found)
     return Sensitivity(
-        rows, tuple(first["sparsities"]), first["before"], first["images"], first["unit"], criteria[first["criterion"]].title
-    )
+        rows, tuple(first["sparsities"]), first["before"], first["images"], first["unit"], criteria[first["criterion"]].title,
+        history.spec.model_entry.classes,
+    )  # fmt: skip
 
 
 def draw(numbers: Sensitivity, theme: Theme, height: int | None = None) -> go.Figure:

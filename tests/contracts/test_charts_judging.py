@@ -184,6 +184,10 @@ class TestSensitivity:
     def test_that_nothing_is_lost_is_said(self):
         assert CASES["sensitivity, nothing lost"][1].sentence.startswith("No layer alone costs anything, even without 90 %")
 
+    def test_a_network_at_chance_has_nothing_to_lose(self):
+        found = sensitivity.sensitivity(told(alone("fc1.weight", [0.1, 0.09, 0.11], before=0.105)))
+        assert found.sentence.startswith("The whole network is at chance (10.5 % right)")
+
     def test_cells_are_points_lost_and_the_scale_never_shorter_than_a_point(self):
         heat = sensitivity.draw(self.many, LIGHT).data[0]
         assert heat.z[2][2] == pytest.approx(-17)
