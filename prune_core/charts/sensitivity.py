@@ -8,7 +8,7 @@ from ..catalogue import criteria
 from ..history import History
 from . import words
 from .layers import titles_of
-from .theme import SEQUENTIAL, Theme, figure, nothing, plotly_scale
+from .theme import Theme, figure, nothing, plotly_scale
 
 LITTLE = 0.005  # half a point: what "for next to nothing" means in the sentence
 LEAST = 0.01  # the scale reaches over a point at least, so that chance of a few images is no colour
@@ -117,19 +117,13 @@ def draw(numbers: Sensitivity, theme: Theme, height: int | None = None) -> go.Fi
     fig.add_heatmap(
         x=columns, y=titles, z=[[-100 * v for v in row] for row in lost], zmin=-100 * largest, zmax=0, colorscale=plotly_scale(), xgap=2, ygap=2,
         customdata=said, hovertemplate="%{y} without %{x}<br>%{customdata}<extra></extra>", name="accuracy",
+        text=[[points(numbers.before - a) for a in row.accuracies] for row in numbers.rows], texttemplate="%{text}", textfont={"size": 13},
         colorbar={
             "title": {"text": "Points lost", "font": {"size": 13, "color": theme.soft}}, "thickness": 12, "outlinewidth": 0, "x": 1.02,
             "tickvals": [-100 * largest, -50 * largest, 0], "ticktext": [f"{100 * largest:.3g}", f"{50 * largest:.2g}", "0"],
             "tickfont": {"size": 13, "color": theme.soft},
         },
     )  # fmt: skip
-    for title, row, accuracies in zip(titles, lost, (r.accuracies for r in numbers.rows), strict=True):
-        for column, value, accuracy in zip(columns, row, accuracies, strict=True):
-            bright = value < 0.45 * largest
-            fig.add_annotation(
-                x=column, y=title, text=points(numbers.before - accuracy), showarrow=False,
-                font={"size": 13, "color": SEQUENTIAL[0 if bright else -1]},
-            )  # fmt: skip
     return fig
 
 
