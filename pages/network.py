@@ -112,7 +112,11 @@ def scoring(history: History, which: int) -> str:
 
 def note(numbers: chart.Network, run: Run | None) -> str:
     said = f"{numbers.title}: {numbers.parameters:,} parameters with biases and batch norm. A multiply-add counts as one."
-    return f"{run.spec.title}. {said} {ZEROS} Pale: before pruning." if run and numbers.pruned else said
+    return (
+        f"{run.spec.title}. {said} {ZEROS} Pale: before pruning; at the bars: how much of the layer is kept."
+        if run and numbers.pruned
+        else said
+    )
 
 
 def ways(model: Model, run: Run | None, history: History | None) -> None:
@@ -136,7 +140,7 @@ try:
             model = choose_model(asked)
             run = choose_run(model, asked if asked and asked.spec.model == model.name else None)
         history = history_of(run) if run else None
-        numbers = chart.network(model, history)
+        numbers = chart.network(run.spec.model_entry if run else model, history)
         figure.show(
             lambda theme: chart.draw(numbers, theme), key="network", label="Share of weights and of multiply-adds, layer by layer",
             sentence=numbers.sentence, table=numbers.table(), name=f"espalier-{model.name}", note=note(numbers, run),

@@ -1,6 +1,7 @@
 """A network layer by layer: where its weights are, where its work is, and what a run kept of both."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import accumulate
 from typing import NamedTuple
 
 import plotly.graph_objects as go
@@ -12,6 +13,7 @@ from . import words
 from .theme import Theme, figure, nothing
 
 WEIGHTS, WORK = "Share of all weights", "Share of all multiply-adds"
+LARGE = 0.25  # share of a layer that is worth naming
 ROOMY = 12  # layers up to which each gets a tall row
 
 
@@ -69,6 +71,12 @@ class Network(NamedTuple):
     def whole(self) -> str:
         most, busiest = max(self.rows, key=lambda row: row.weights), max(self.rows, key=lambda row: row.macs)
         holds, does = words.share(most.weights / self.weights), words.share(busiest.macs / self.macs)
+        if most.weights < LARGE * self.weights and busiest.macs < LARGE * self.macs:
+            heavy, busy = (words.counted(half([getattr(row, what) for row in self.rows])) for what in ("weights", "macs"))
+            return (
+                f"{words.capital(heavy)} of {len(self.rows)} layers hold half of the {self.weights:,} prunable weights, and {busy} do half of the "
+                f"{self.macs:,} multiply-adds an image."
+            )
         work = f"does {does} of the {self.macs:,} multiply-adds an image"
         if most is busiest:
             return f"{most.title} holds {holds} of the {self.weights:,} prunable weights and {work}."
@@ -98,6 +106,11 @@ class Network(NamedTuple):
                 "Outputs without input": [row.dead for row in self.rows],
             }
         return found
+
+
+def half(amounts: Sequence[int]) -> int:
+    """How many of the largest it takes to have half of the sum or more."""
+    return next(n for n, had in enumerate(accumulate(sorted(amounts, reverse=True)), 1) if 2 * had >= sum(amounts))
 
 
 def shape(found: tuple[int, ...]) -> str:
@@ -138,7 +151,8 @@ def draw(numbers: Network, theme: Theme, height: int | None = None) -> go.Figure
         WORK: [(row.macs / numbers.macs, row.macs_left / numbers.macs, row.macs, row.macs_left) for row in numbers.rows],
     }
     largest = max(whole for column in shares.values() for whole, *_ in column)
-    ticks = [t for t in (0, 0.25, 0.5, 0.75, 1) if t <= 1.05 * largest]
+    step = next(s for s in (0.25, 0.1, 0.05, 0.02, 0.01) if largest >= 1.5 * s or s == 0.01)
+    ticks = [round(i * step, 2) for i in range(5) if i * step <= 1.05 * largest]
     told = [words.share(t) for t in ticks]
     common = {"range": [0, 1.3 * largest], "tickvals": ticks, "ticktext": told}
     roomy = {"range": [0, 1.65 * largest], "tickvals": ticks[::2], "ticktext": told[::2]}
@@ -151,18 +165,17 @@ def draw(numbers: Network, theme: Theme, height: int | None = None) -> go.Figure
     for suffix, (title, column) in zip(("", "2"), shares.items(), strict=True):
         on = {"xaxis": f"x{suffix}", "yaxis": f"y{suffix}", "orientation": "h"}
         what = "weights" if title == WEIGHTS else "multiply-adds"
-        if numbers.pruned:
-            pale = {"color": theme.before, "cornerradius": 3}
-            fig.add_bar(y=titles, x=[whole for whole, *_ in column], marker=pale, hoverinfo="skip", name="before", **on)
-        said = [words.of(left, all_, what) if numbers.pruned else f"{all_:,} {what}" for *_, all_, left in column]
+        # all labels of a column are one trace's text: a network of 164 layers would take minutes to annotate one by one
+        shown = [words.share(left / all_) if numbers.pruned else words.share(whole) for whole, _, all_, left in column]
         fig.add_bar(
-            y=titles, x=[left for _, left, *_ in column], marker={"color": theme.leaf, "cornerradius": 3}, name=what, customdata=said,
-            hovertemplate="%{y}: %{customdata}<extra></extra>", **on,
+            y=titles, x=[whole for whole, *_ in column], marker={"color": theme.before if numbers.pruned else theme.leaf, "cornerradius": 3},
+            text=shown, textposition="outside", textfont={"size": 13, "color": theme.soft}, cliponaxis=False, constraintext="none", name="before",
+            hoverinfo="skip" if numbers.pruned else None, customdata=[f"{all_:,} {what}" for *_, all_, _ in column],
+            hovertemplate=None if numbers.pruned else "%{y}: %{customdata}<extra></extra>", **on,
         )  # fmt: skip
-        for name, (whole, _, all_, left) in zip(titles, column, strict=True):
-            share = words.share(left / all_) + " kept" if numbers.pruned else words.share(whole)
-            fig.add_annotation(
-                x=whole, y=name, xref=f"x{suffix}", yref=f"y{suffix}", xanchor="left", xshift=6, showarrow=False, text=share,
-                font={"size": 13, "color": theme.soft}, name=f"narrow:{share.removesuffix(' kept')}",
+        if numbers.pruned:
+            fig.add_bar(
+                y=titles, x=[left for _, left, *_ in column], marker={"color": theme.leaf, "cornerradius": 3}, name="kept",
+                customdata=[words.of(left, all_, what) for *_, all_, left in column], hovertemplate="%{y}: %{customdata}<extra></extra>", **on,
             )  # fmt: skip
     return fig

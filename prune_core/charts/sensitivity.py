@@ -13,6 +13,7 @@ from .theme import SEQUENTIAL, Theme, figure, nothing, plotly_scale
 LITTLE = 0.005  # half a point: what "for next to nothing" means in the sentence
 LEAST = 0.01  # the scale reaches over a point at least, so that chance of a few images is no colour
 FEW = 4
+LABELLED = 200  # cells up to which each says its number
 X = "Removed from this layer alone"
 
 
@@ -101,36 +102,46 @@ def draw(numbers: Sensitivity, theme: Theme, height: int | None = None) -> go.Fi
     lost = [[max(0.0, numbers.before - a) for a in row.accuracies] for row in numbers.rows]
     largest = max(LEAST, *(max(row) for row in lost))
     each = 56 if len(titles) <= 8 else 34
-    fig = figure(
-        theme, height or 100 + each * len(titles), margin={"l": 92, "r": 86, "t": 10, "b": 50, "pad": 6},
-        meta={"narrow": {"margin": {"l": 66, "r": 8}}},
+    said = [
+        [f"{words.of(k, row.units, numbers.unit + 's')} kept<br>{words.accuracy(a)} right, whole {words.accuracy(numbers.before)}"
+         for k, a in zip(row.kept, row.accuracies, strict=True)] for row in numbers.rows
+    ]  # fmt: skip
+    scale = {
+        "cmin": -100 * largest, "cmax": 0, "colorscale": plotly_scale(),
+        "colorbar": {
+            "title": {"text": "Points lost", "font": {"size": 13, "color": theme.soft}}, "thickness": 12, "outlinewidth": 0, "x": 1.02,
+            "tickvals": [-100 * largest, -50 * largest, 0], "ticktext": [*(f"{n * largest:.1f}".removesuffix(".0") for n in (100, 50)), "0"],
+            "tickfont": {"size": 13, "color": theme.soft},
+        },
+    }  # fmt: skip
+    return figure(
+        theme, height or 100 + each * len(titles),
+        data=[{
+            "type": "heatmap", "x": columns, "y": titles, "z": [[-100 * v for v in row] for row in lost], "coloraxis": "coloraxis", "xgap": 2, "ygap": 2,
+            "customdata": said, "hovertemplate": "%{y} without %{x}<br>%{customdata}<extra></extra>", "name": "accuracy",
+        }],
+        margin={"l": 92, "r": 86, "t": 10, "b": 50, "pad": 6}, coloraxis=scale, annotations=cells(numbers, columns, lost, largest),
+        meta={"narrow": {"margin": {"l": 66, "r": 8}, "coloraxis": {"showscale": False}, "xaxis": {"tickvals": columns[::2], "tickangle": 0}}},
         xaxis={"title": {"text": X}, "type": "category", "showgrid": False},
         yaxis={
             "title": {"text": ""}, "type": "category", "autorange": "reversed", "showgrid": False,
             "tickfont": {"size": 14, "color": theme.text},
         },
     )  # fmt: skip
-    said = [
-        [f"{words.of(k, row.units, numbers.unit + 's')} kept<br>{words.accuracy(a)} right, whole {words.accuracy(numbers.before)}"
-         for k, a in zip(row.kept, row.accuracies, strict=True)] for row in numbers.rows
+
+
+def cells(numbers: Sensitivity, columns: list[str], lost: list[list[float]], largest: float) -> list[dict[str, object]]:
+    """The points lost, in every cell of a map that has room for them; not on a phone."""
+    if len(numbers.rows) * len(columns) > LABELLED:
+        return []
+    return [
+        {
+            "x": column, "y": row.title, "text": points(numbers.before - accuracy), "showarrow": False, "name": "wide",
+            "font": {"size": 13, "color": SEQUENTIAL[0 if value < 0.45 * largest else -1]},
+        }
+        for row, values in zip(numbers.rows, lost, strict=True)
+        for column, value, accuracy in zip(columns, values, row.accuracies, strict=True)
     ]  # fmt: skip
-    fig.add_heatmap(
-        x=columns, y=titles, z=[[-100 * v for v in row] for row in lost], zmin=-100 * largest, zmax=0, colorscale=plotly_scale(), xgap=2, ygap=2,
-        customdata=said, hovertemplate="%{y} without %{x}<br>%{customdata}<extra></extra>", name="accuracy",
-        colorbar={
-            "title": {"text": "Points lost", "font": {"size": 13, "color": theme.soft}}, "thickness": 12, "outlinewidth": 0, "x": 1.02,
-            "tickvals": [-100 * largest, -50 * largest, 0], "ticktext": [f"{100 * largest:.3g}", f"{50 * largest:.2g}", "0"],
-            "tickfont": {"size": 13, "color": theme.soft},
-        },
-    )  # fmt: skip
-    for title, row, accuracies in zip(titles, lost, (r.accuracies for r in numbers.rows), strict=True):
-        for column, value, accuracy in zip(columns, row, accuracies, strict=True):
-            bright = value < 0.45 * largest
-            fig.add_annotation(
-                x=column, y=title, text=points(numbers.before - accuracy), showarrow=False,
-                font={"size": 13, "color": SEQUENTIAL[0 if bright else -1]},
-            )  # fmt: skip
-    return fig
 
 
 def points(lost: float) -> str:

@@ -1,7 +1,6 @@
 """Calibration, Sensitivity and Network: the numbers behind the pictures, from events written by hand."""
 
 import json
-from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -189,10 +188,11 @@ class TestSensitivity:
         assert found.sentence.startswith("The whole network is at chance (10.5 % right)")
 
     def test_cells_are_points_lost_and_the_scale_never_shorter_than_a_point(self):
-        heat = sensitivity.draw(self.many, LIGHT).data[0]
-        assert heat.z[2][2] == pytest.approx(-17)
-        assert heat.zmin == pytest.approx(-17)
-        assert sensitivity.draw(CASES["sensitivity, nothing lost"][1], LIGHT).data[0].zmin == -1
+        drawn = sensitivity.draw(self.many, LIGHT)
+        assert drawn.data[0].z[2][2] == pytest.approx(-17)
+        assert drawn.layout.coloraxis.cmin == pytest.approx(-17)
+        assert [a.text for a in drawn.layout.annotations[-3:]] == ["\N{MINUS SIGN}1.0", "0", "\N{MINUS SIGN}17.0"]
+        assert sensitivity.draw(CASES["sensitivity, nothing lost"][1], LIGHT).layout.coloraxis.cmin == -1
 
     @pytest.mark.parametrize(("lost", "said"), [(0.0123, "\N{MINUS SIGN}1.2"), (0.0004, "0"), (-0.0004, "0"), (-0.002, "+0.2")])
     def test_points_have_one_digit_and_a_sign(self, lost, said):
@@ -209,6 +209,13 @@ class TestNetwork:
         said = network.network(LENET).sentence
         assert said == "Dense holds 92.9 % of the 430,500 prunable weights, but Conv 2 does 69.8 % of the 2,293,000 multiply-adds an image."
 
+    def test_of_a_network_without_a_large_layer_it_says_how_many_make_half(self):
+        said = network.network(catalogue.models["resnet_20"]).sentence
+        assert (
+            said
+            == "Four of 20 layers hold half of the 268,336 prunable weights, and nine do half of the 40,551,040 multiply-adds an image."
+        )
+
     def test_what_a_run_kept_stands_beside_what_there_was(self):
         found = CASES["network, pruned"][1]
         assert [row.left for row in found.rows] == [17_160, 8_780, 680]
@@ -222,4 +229,9 @@ class TestNetwork:
         figure = network.draw(network.network(LENET), LIGHT)
         assert [list(bar.y) for bar in figure.data] == [["Conv 1", "Conv 2", "Dense", "Output"]] * 2
         assert figure.layout.yaxis.autorange == "reversed"
-        assert all(a.y != b.y for a, b in pairwise(figure.layout.annotations[:4]))
+        assert list(figure.data[1].text) == ["12.6 %", "69.8 %", "17.4 %", "0.22 %"]
+
+    @pytest.mark.parametrize("entry", catalogue.models.values(), ids=catalogue.models)
+    def test_a_deep_network_is_drawn_by_as_few_traces_as_a_shallow_one(self, entry):
+        figure = network.draw(network.network(entry), LIGHT)
+        assert (len(figure.data), len(figure.layout.annotations)) == (2, 0)

@@ -71,6 +71,14 @@ def test_channels_that_went_take_their_weights_with_them(page, store):
     assert all(f"{n:,}" in said for n in kept)
 
 
+def test_a_narrow_network_is_shown_as_its_run_built_it(page, store):
+    spec = RunSpec(model="vgg_11", dataset="cifar_10_small", model_options={"width": 0.0625}, sparsity=0.5, epochs=0)
+    run = store.submit(spec)
+    said = html.unescape(words(page("network.py", run=run.id)))
+    assert f"{spec.model_entry.weights:,}" in said
+    assert f"{catalogue.models['vgg_11'].weights:,}" not in said
+
+
 def test_choosing_another_network_leaves_the_run(page, store):
     (run,) = carry_out(store, RunSpec(epochs=0))
     shown = page("network.py", run=run.id)
