@@ -219,13 +219,15 @@ def draw_sizes(found: scoring.Scored) -> None:
 def draw_starts(found: scoring.Scored) -> None:
     numbers = starts.starts(found.history, found.files)
     pictures = [masks.Picture(*each) for each in numbers.pictures()]
+    kept = words.rough(numbers.largest / numbers.of)
+    scale = ("removed", "kept", "") if numbers.of == 1 else ("0", kept, f"of {numbers.of:,} weights at a place kept")
     masks.grid(pictures, key="sal-starts", largest=numbers.largest, across=max(1, len(pictures)))
     labels = ", labels shuffled" if getattr(found.run.spec.protocol_options, "labels", "true") == "shuffled" else ""
     figure.beneath(
         key="sal-starts", sentence=numbers.sentence, table=numbers.table(), name="first-weights",
         note=f"{words.share(numbers.sparsity)} removed{labels}. The share of {numbers.layers[0]} that is kept stands under each picture. "
         "What the network learns from there takes training: first weights are an option of Prune.",
-        scale=("0", words.rough(numbers.largest / numbers.of), f"of {numbers.of:,} weights kept") if pictures else None,
+        scale=scale if pictures else None,
     )  # fmt: skip
 
 

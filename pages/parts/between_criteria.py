@@ -42,8 +42,8 @@ def agreement(ask: Ask, criterion: Criterion, model: Model) -> None:
         return
     spec = ask(criteria=chosen, labels=labels(ask), classes="all", sparsities=SPARSITIES, measure=("agreement",))
     invitation = (
-        f"{words.capital(words.counted(len(chosen)))} criteria, asked on the same weights and the same images: do they keep the same {unit}s, "
-        "and how far can each prune before a layer is empty? It takes a few seconds."
+        f"{words.capital(words.counted(len(chosen)))} criteria, asked on the same weights and the same images: do they keep the same {unit}s"
+        f"{', and how far can each prune before a layer is empty' if unit == 'weight' else ''}? It takes a few seconds."
     )
     found = scoring.ask(spec, key="sal-together-look", invitation=invitation, button="Compare criteria")
     if found is None:
@@ -94,6 +94,8 @@ def matrix(found: scoring.Scored) -> None:
         )
     if None in numbers.spearman:
         said.append("A dash: one of the two scores everything alike before training, so that lots decide, the same for all.")
+    if numbers.what == "channels":
+        said.append("Of channels every layer keeps one at least, so none can be lost.")
     figure.foot(
         key="sal-agreement", table=numbers.table(sorted({*chart.SHOWN, removed})), name="espalier-agreement", note=" ".join(said)
     )  # fmt: skip
