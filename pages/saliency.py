@@ -220,7 +220,7 @@ def draw_starts(found: scoring.Scored) -> None:
     numbers = starts.starts(found.history, found.files)
     pictures = [masks.Picture(*each) for each in numbers.pictures()]
     kept = words.rough(numbers.largest / numbers.of)
-    scale = ("removed", "kept", "") if numbers.of == 1 else ("0", kept, f"of {numbers.of:,} weights at a place kept")
+    scale = ("removed", "kept", "") if numbers.of == 1 else ("0", kept, f"of a place's {numbers.of:,} weights kept")
     masks.grid(pictures, key="sal-starts", largest=numbers.largest, across=max(1, len(pictures)))
     labels = ", labels shuffled" if getattr(found.run.spec.protocol_options, "labels", "true") == "shuffled" else ""
     figure.beneath(
