@@ -98,9 +98,11 @@ def starts(history: History, files: Files, sparsity: float = LOOKED_AT) -> Start
         Start(INITIALISATIONS[name], picture(files.get(event.file or "", {}), i, image), event.kept[i])
         for name, event in found if event.criterion == first.criterion
     ]  # fmt: skip
+    names, of_each = tuple(titles_of(model)[name] for name in first.layers), tuple(units[name] for name in first.layers)
+    if len(first.kept[i]) < len(names):  # so many layers that a scoring tells their sum alone
+        names, of_each = ("All layers",), (sum(of_each),)
     return Starts(
-        catalogue.criteria[first.criterion].title, first.sparsities[i], tuple(titles_of(model)[name] for name in first.layers),
-        tuple(units[name] for name in first.layers), "channels" if first.layers[0] in channels else "weights",
+        catalogue.criteria[first.criterion].title, first.sparsities[i], names, of_each, "channels" if first.layers[0] in channels else "weights",
         shape[0] if len(shape) == 2 else shape[1], tuple(members),
     )  # fmt: skip
 

@@ -190,6 +190,14 @@ class TestFrontier:
         single, channels = replace(SNIP, options={"classes": (3,)}), replace(SNIP, layers=("conv1",), kept=((1,), (1,), (0,)))
         assert frontier.frontier([told(single, channels)]).rows == ()
 
+    def test_where_layers_were_only_counted_together_there_is_no_limit_to_tell(self):
+        from dataclasses import replace
+
+        together = replace(SNIP, kept=tuple((sum(k),) for k in SNIP.kept))
+        assert frontier.frontier([told(together)]).rows == ()
+        found = starts.starts(told(replace(FROM.scorings[0], kept=((133_100,), (26_620,))), spec=TWO_STARTS), FILES)
+        assert (found.layers, found.units, found.starts[0].kept) == (("All layers",), (266_200,), (26_620,))
+
     def test_the_table_has_every_layer_at_every_sparsity(self):
         table = LIMITS.table()
         assert len(table["Layer"]) == 3 * 3 * 3
