@@ -2,7 +2,7 @@
 // The server sends the numbers of all sparsities once; the slider is answered here. `data` is what charts/agreement.py calls a scene.
 // Called anew with every change of it and of the theme; nothing may be added twice.
 
-const LARGEST = 62, SMALLEST = 30, GAP = 3, LETTER = 7.2, SCALE = 168;
+const LARGEST = 62, READABLE = 25, GAP = 3, LETTER = 7.2, SCALE = 168;
 
 const make = (tag, props = {}, ...children) => {
   const element = Object.assign(document.createElement(tag), props);
@@ -81,10 +81,10 @@ class Matrix {
   draw() {
     const { scene, inks } = this, n = scene.names.length, longest = Math.max(...scene.names.map((name) => name.length));
     this.width = Math.max(280, this.root.clientWidth);
-    const narrow = this.width < 480, letter = narrow ? 6.2 : LETTER, left = Math.min(0.34 * this.width, letter * longest + 12);
+    const narrow = this.width < 480, letter = narrow ? 5.9 : LETTER, left = Math.min(0.34 * this.width, letter * longest + 12);
     const right = narrow ? 0.7 * letter * scene.names[n - 1].length - 8 : 0;  // the last name leans out of its column
-    const cell = Math.max(SMALLEST, Math.min(LARGEST, (this.width - left - right) / n)), top = 0.72 * letter * longest + 22;
-    const size = cell < 40 ? 11 : 14, height = top + n * cell + (narrow ? 92 : 74);
+    const cell = Math.min(LARGEST, (this.width - left - right) / n), top = 0.72 * letter * longest + 22;
+    const size = cell < 32 ? 10 : cell < 40 ? 11 : 14, height = top + n * cell + (narrow ? 92 : 74);
     this.svg = ink("svg", { role: "group", "aria-label": scene.label, "font-family": "Source Sans, sans-serif", "font-size": narrow ? 12 : 14, width: this.width, height, viewBox: `0 0 ${this.width} ${height}` });
     this.cells = [];
     scene.names.forEach((name, i) => {
@@ -107,7 +107,7 @@ class Matrix {
     const box = ink("rect", { x, y, width: cell - GAP, height: cell - GAP, rx: 3, tabindex: -1, role: "img", "data-cell": `${what.row},${what.column}` });
     box.espalier = what;
     this.svg.append(box);
-    const number = this.text(x + (cell - GAP) / 2, y + (cell - GAP) / 2, "", { "text-anchor": "middle", "font-size": size, "pointer-events": "none" });
+    const number = this.text(x + (cell - GAP) / 2, y + (cell - GAP) / 2, "", { "text-anchor": "middle", "font-size": size, "pointer-events": "none", display: cell < READABLE ? "none" : "inline" });
     this.cells.push({ box, number, what });
     if (!what.masks) this.paint(this.cells.at(-1), this.scene.ranks[what.pair]);
   }

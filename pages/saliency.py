@@ -31,7 +31,6 @@ KNOBS = {
     "sal_start": (tuple(STARTS), OWN),
 }
 SIGHTLESS = words.listed([title for title, entry in CRITERIA.items() if "data" not in entry.needs])
-WITH_CHANNELS = [title for title, entry in MODELS.items() if entry.channel_groups]
 
 
 class Asked(NamedTuple):
@@ -45,9 +44,13 @@ class Asked(NamedTuple):
     seed: int
 
     @property
-    def unfit(self) -> bool:
-        """Whether the criterion ranks channels, and the network has none."""
-        return self.criterion.granularities == {"channel"} and not self.model.channel_groups
+    def unfit(self) -> str:
+        """Why the criterion can't rank this network, in words; empty where it can."""
+        if between_criteria.ranks(self.criterion, self.model):
+            return ""
+        if not self.model.channel_groups:
+            return f"{self.criterion.title} ranks channels, and {self.model.title} has none to prune."
+        return f"{self.criterion.title} reads batch norm, which {self.model.title} has not."
 
     def run(self, **options: Any) -> RunSpec:
         first = {"initialisation": self.start} if self.start and "initialisations" not in options else {}
@@ -138,10 +141,12 @@ def controls() -> Asked:
     return Asked(data, model, criterion, told, start, int(seed))
 
 
-def offer_channels(asked: Asked) -> None:
-    """The criterion ranks channels and the network has none: why nothing is shown, and the button that helps."""
-    figure.caption(f"{asked.criterion.title} ranks channels, and {asked.model.title} has none to prune.")
-    st.button(f"Use {WITH_CHANNELS[0]}", type="primary", key="sal-channels", on_click=use, args=(WITH_CHANNELS[0],))
+def offer_another(asked: Asked) -> None:
+    """Why nothing is shown of a network that the criterion can't rank, and the button that helps."""
+    figure.caption(asked.unfit)
+    able = (t for t, model in MODELS.items() if model.input_shape == asked.data.shape and between_criteria.ranks(asked.criterion, model))
+    if title := next(able, None):
+        st.button(f"Use {title}", type="primary", key="sal-another", on_click=use, args=(title,))
 
 
 def use(model: str) -> None:
@@ -219,13 +224,15 @@ def draw_sizes(found: scoring.Scored) -> None:
 def draw_starts(found: scoring.Scored) -> None:
     numbers = starts.starts(found.history, found.files)
     pictures = [masks.Picture(*each) for each in numbers.pictures()]
+    kept = words.rough(numbers.largest / numbers.of)
+    scale = ("removed", "kept", "") if numbers.of == 1 else ("0", kept, f"of a place's {numbers.of:,} weights kept")
     masks.grid(pictures, key="sal-starts", largest=numbers.largest, across=max(1, len(pictures)))
     labels = ", labels shuffled" if getattr(found.run.spec.protocol_options, "labels", "true") == "shuffled" else ""
     figure.beneath(
         key="sal-starts", sentence=numbers.sentence, table=numbers.table(), name="first-weights",
         note=f"{words.share(numbers.sparsity)} removed{labels}. The share of {numbers.layers[0]} that is kept stands under each picture. "
         "What the network learns from there takes training: first weights are an option of Prune.",
-        scale=("0", words.rough(numbers.largest / numbers.of), f"of {numbers.of:,} weights kept") if pictures else None,
+        scale=scale if pictures else None,
     )  # fmt: skip
 
 
@@ -245,7 +252,7 @@ try:
             beside = st.container(key="sal-caption")
         with right:
             if asked.unfit:
-                offer_channels(asked)
+                offer_another(asked)
                 st.stop()
             invitation = f"Nobody has looked at {asked.data.title} this way yet. It takes about a second."
             found = scoring.ask(asked.grid, key="sal-look", invitation=invitation, button="Look", primary=True, height=560)

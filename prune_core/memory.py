@@ -3,6 +3,7 @@
 from contextlib import suppress
 from math import prod
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -21,6 +22,7 @@ OF_A_GRADIENT = 5  # floats for each number of one image's gradient: itself, in 
 IN_DOUBLE = 2
 FORWARD_AND_BACK = 2  # a gradient lies beside every activation at the worst moment
 HELD_AT_ONCE = 5  # without a backward pass: what goes into an operation, what comes out, what a shortcut holds, what callers still hold
+HELD = 18  # bytes of a weight for each criterion of a comparison: score, level, rank
 EVALUATED_AT_ONCE = 1_000
 SHARE = 0.9
 CGROUP = Path("/sys/fs/cgroup/memory.max")
@@ -38,11 +40,18 @@ def needed(spec: RunSpec) -> dict[str, int]:
         "model": OF_A_PARAMETER * NUMBER * model.parameters,
         "dataset": pixels * (data.train + data.validation + data.test) + EVALUATED_AT_ONCE * looked_at,
         "batch_size": image * min(spec.batch_size or 0, data.train),
+        "protocol_options.criteria": HELD * model.weights * compared(spec),
         "criterion_options.n_examples": NUMBER * pixels * examples,
         "criterion_options.scoring_batch": image * at_once,
         "criterion_options.per_sample_chunk": OF_A_GRADIENT * NUMBER * model.parameters * of_its_own,
         "protocol_options.images": IN_DOUBLE * NUMBER * pixels * getattr(spec.protocol_options, "images", 0),
     }
+
+
+def compared(spec: RunSpec) -> int:
+    """Criteria whose scores are held for a comparison."""
+    options: Any = spec.protocol_options
+    return len(options.criteria) if "agreement" in getattr(options, "measure", ()) else 0
 
 
 def asked(spec: RunSpec) -> list[Options]:

@@ -24,6 +24,7 @@ USUAL = (
     "fisher",
     "random",
 )  # of those that rank weights; the others repeat one of them at the start
+SMALL = 1_000_000  # weights that are scored and compared within seconds
 MOST = 11  # criteria whose pairs at all of these sparsities go into one event
 TAIL = (0.99, 0.992, 0.995, 0.997, 0.998, 0.999, 0.9992, 0.9995, 0.9997, 0.9998, 0.9999)
 SPARSITIES = (*(i / 100 for i in range(1, 99)), *TAIL)
@@ -36,14 +37,15 @@ def agreement(ask: Ask, criterion: Criterion, model: Model) -> None:
     """Both pictures, of the same scoring run. ask: options of a scoring run -> its spec, on the page's network, data, labels and seed."""
     unit = "weight" if "weight" in criterion.granularities else "channel"
     st.subheader("Do the criteria agree?", anchor=False)
-    chosen = pick([name for name, entry in catalogue.criteria.items() if unit in entry.granularities], criterion, unit)
+    able = [name for name, entry in catalogue.criteria.items() if unit in entry.granularities and ranks(entry, model)]
+    chosen = pick(able, criterion, unit)
     if len(chosen) < 2:
         figure.caption("Choose two criteria or more, and how far they agree stands here.")
         return
     spec = ask(criteria=chosen, labels=labels(ask), classes="all", sparsities=SPARSITIES, measure=("agreement",))
     invitation = (
-        f"{words.capital(words.counted(len(chosen)))} criteria, asked on the same weights and the same images: do they keep the same {unit}s, "
-        "and how far can each prune before a layer is empty? It takes a few seconds."
+        f"{words.capital(words.counted(len(chosen)))} criteria, asked on the same weights and the same images: do they keep the same {unit}s"
+        f"{', and how far can each prune before a layer is empty' if unit == 'weight' else ''}?{' It takes a few seconds.' if model.weights <= SMALL else ''}"
     )
     found = scoring.ask(spec, key="sal-together-look", invitation=invitation, button="Compare criteria")
     if found is None:
@@ -51,6 +53,14 @@ def agreement(ask: Ask, criterion: Criterion, model: Model) -> None:
     matrix(found)
     if unit == "weight":
         frontier(found, ask)
+
+
+def ranks(criterion: Criterion, model: Model) -> bool:
+    """Whether a criterion finds in a network what it ranks."""
+    if "weight" in criterion.granularities:
+        return True
+    groups = model.channel_groups
+    return bool(groups) and ("batch_norm" not in criterion.needs or all(group.batch_norm for group in groups))
 
 
 def labels(ask: Ask) -> str:
@@ -94,6 +104,8 @@ def matrix(found: scoring.Scored) -> None:
         )
     if None in numbers.spearman:
         said.append("A dash: one of the two scores everything alike before training, so that lots decide, the same for all.")
+    if numbers.what == "channels":
+        said.append("Of channels every layer keeps one at least, so none can be lost.")
     figure.foot(
         key="sal-agreement", table=numbers.table(sorted({*chart.SHOWN, removed})), name="espalier-agreement", note=" ".join(said)
     )  # fmt: skip
@@ -133,6 +145,9 @@ def frontier(found: scoring.Scored, ask: Ask) -> None:
     spec = ask(criteria=patient, labels=labels(ask), classes="all", sparsities=IN_ROUNDS, rounds="own")
     rounds = scoring.finished(spec)
     numbers = limits.frontier([found.history, *([rounds.history] if rounds else [])])
+    if not numbers.rows:
+        figure.caption(f"{found.run.spec.model_entry.title} has more layers than one scoring can tell one by one.")
+        return
     figure.show(
         lambda theme: limits.draw(numbers, theme), key="sal-frontier", label="How far each criterion can prune before a layer keeps nothing",
         sentence=numbers.sentence, table=numbers.table(), name="espalier-frontier",

@@ -113,7 +113,10 @@ def agreement(history: History) -> Agreement:
 
 
 def describe(numbers: Agreement, sparsity: float) -> str:
-    """Which two agree most at a sparsity, which two are closest to chance, and how far a control is from it."""
+    """Which two agree most at a sparsity, which two are closest to chance, and how far a control is from it.
+
+    Pairs in which one scores everything alike are passed over: there lots decide.
+    """
     if not numbers.shared:
         return "No criteria have been compared yet."
     i = numbers.nearest(sparsity)
@@ -121,7 +124,8 @@ def describe(numbers: Agreement, sparsity: float) -> str:
     known = [(value, pair) for pair, value in zip(numbers.pairs, numbers.at(i), strict=True) if value is not None]
     if not known:
         return f"With {removed} removed, there is nothing to compare."
-    chosen = [(v, p) for v, p in known if not any(numbers.controls[c] for c in p)] or known
+    alike_all = {pair for pair, rank in zip(numbers.pairs, numbers.spearman, strict=True) if rank is None}
+    chosen = [(v, p) for v, p in known if p not in alike_all and not any(numbers.controls[c] for c in p)] or known
     best, pair = max(chosen, key=lambda found: found[0])
     said = f"With {removed} removed, {names(numbers, pair)} {alike(best, numbers.what)}"
     if len(chosen) > 1:

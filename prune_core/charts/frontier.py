@@ -88,14 +88,21 @@ class Frontier(NamedTuple):
 
 
 def frontier(histories: Sequence[History]) -> Frontier:
-    """Fold scorings of one network on images of all classes, of one or several runs. Criteria of channels are left out: theirs are other units."""
+    """Fold scorings of one network on images of all classes, of one or several runs. Left out are criteria of channels, whose units are others, and networks of
+    so many layers that a scoring tells their sum alone.
+    """
     found: dict[tuple[str, int], dict[float, tuple[int, ...]]] = {}
     told = [h for h in histories if h.spec is not None]
     if not told or told[0].spec is None:
         return Frontier()
     model = told[0].spec.model_entry
     names = tuple(layer.name for layer in model.layers)
-    for event in (e for h in told for e in h.scorings if e.layers == names and not e.options.get("classes")):
+    for event in (
+        e
+        for h in told
+        for e in h.scorings
+        if e.layers == names and e.kept and len(e.kept[0]) == len(names) and not e.options.get("classes")
+    ):
         found.setdefault((event.criterion, event.scorings), {}).update(zip(event.sparsities, event.kept, strict=True))
     rows = [row(criterion, rounds, kept) for (criterion, rounds), kept in found.items()]
     titles = titles_of(model)

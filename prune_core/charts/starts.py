@@ -54,6 +54,8 @@ class Starts(NamedTuple):
         spread = [max(self.shares(i)) - min(self.shares(i)) for i in range(len(self.layers))]
         widest = max(range(len(spread)), key=spread.__getitem__)
         removed = f"With {words.share(self.sparsity)} removed, {self.criterion} keeps"
+        if max(spread) == 0:
+            return f"{removed} the same share of every layer however the first weights are drawn; which {self.what} they are differs."
         if spread[widest] < ALIKE:
             points = f"{100 * spread[widest]:.1f} points apart at most, in {self.layers[widest]}"
             return f"{removed} about the same share of every layer however the first weights are drawn, {points}."
@@ -96,9 +98,11 @@ def starts(history: History, files: Files, sparsity: float = LOOKED_AT) -> Start
         Start(INITIALISATIONS[name], picture(files.get(event.file or "", {}), i, image), event.kept[i])
         for name, event in found if event.criterion == first.criterion
     ]  # fmt: skip
+    names, of_each = tuple(titles_of(model)[name] for name in first.layers), tuple(units[name] for name in first.layers)
+    if len(first.kept[i]) < len(names):  # so many layers that a scoring tells their sum alone
+        names, of_each = ("All layers",), (sum(of_each),)
     return Starts(
-        catalogue.criteria[first.criterion].title, first.sparsities[i], tuple(titles_of(model)[name] for name in first.layers),
-        tuple(units[name] for name in first.layers), "channels" if first.layers[0] in channels else "weights",
+        catalogue.criteria[first.criterion].title, first.sparsities[i], names, of_each, "channels" if first.layers[0] in channels else "weights",
         shape[0] if len(shape) == 2 else shape[1], tuple(members),
     )  # fmt: skip
 
@@ -119,7 +123,7 @@ def picture(tensors: Mapping[str, np.ndarray], i: int, image: tuple[int, ...]) -
     """The first layer's mask at sparsity number `i`: pixels, or filters side by side."""
     if "pixels" in tensors:
         return np.asarray(tensors["pixels"][i]).reshape(image)
-    return tiled(tensors["filters"][i]) if "filters" in tensors else None
+    return np.pad(tiled(tensors["filters"][i]), 1, constant_values=-1) if "filters" in tensors else None
 
 
 def draw(numbers: Starts, theme: Theme, height: int = 320) -> go.Figure:

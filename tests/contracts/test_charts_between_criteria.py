@@ -152,6 +152,10 @@ class TestAgreementSentence:
             fewer._replace(shared=((18, 3, 1), (16, 1, 0), (8, 0, 0))), 0.5
         )
 
+    def test_passes_over_pairs_that_lots_decide(self):
+        tied = agreement.agreement(compared(("snip", "grasp", "synflow"), [[14, 3, 1], [12, 1, 0], [20, 4, 2]], [0.4, 0.2, None]))
+        assert agreement.describe(tied, 0.5).startswith("With 50 % removed, SNIP and GraSP agree most (0.31")
+
     def test_of_two_criteria_there_is_one_thing_to_say(self):
         assert agreement.describe(TWO, 0.9) == "With 90 % removed, SNIP and GraSP agree most (0.58, where 0 is chance and 1 the same mask)."
 
@@ -186,6 +190,14 @@ class TestFrontier:
         single, channels = replace(SNIP, options={"classes": (3,)}), replace(SNIP, layers=("conv1",), kept=((1,), (1,), (0,)))
         assert frontier.frontier([told(single, channels)]).rows == ()
 
+    def test_where_layers_were_only_counted_together_there_is_no_limit_to_tell(self):
+        from dataclasses import replace
+
+        together = replace(SNIP, kept=tuple((sum(k),) for k in SNIP.kept))
+        assert frontier.frontier([told(together)]).rows == ()
+        found = starts.starts(told(replace(FROM.scorings[0], kept=((133_100,), (26_620,))), spec=TWO_STARTS), FILES)
+        assert (found.layers, found.units, found.starts[0].kept) == (("All layers",), (266_200,), (26_620,))
+
     def test_the_table_has_every_layer_at_every_sparsity(self):
         table = LIMITS.table()
         assert len(table["Layer"]) == 3 * 3 * 3
@@ -205,6 +217,15 @@ class TestFirstWeights:
     def test_the_sentence_names_the_layer_that_depends_on_them_most(self):
         assert starts.starts(FROM, FILES).sentence == (
             "With 90 % removed, SNIP keeps 62 % of Output where the first weights are He, and 2 % where they are Normal; no layer depends on them more."
+        )
+
+    def test_where_layers_share_alike_it_says_so(self):
+        same = starts.starts(FROM, FILES)
+        equal = same._replace(starts=tuple(s._replace(kept=(20_000, 6_000, 620)) for s in same.starts))
+        near = same._replace(starts=(same.starts[0], same.starts[1]._replace(kept=(20_000, 6_600, 620))))
+        assert equal.sentence.endswith("the same share of every layer however the first weights are drawn; which weights they are differs.")
+        assert near.sentence.endswith(
+            "about the same share of every layer however the first weights are drawn, 2.0 points apart at most, in Layer 2."
         )
 
     def test_a_run_that_was_cut_short_shows_what_it_has(self):

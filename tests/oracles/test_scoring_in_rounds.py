@@ -20,10 +20,9 @@ def pruned(criterion, sparsity, **fields):
 
 @pytest.mark.parametrize(("criterion", "rounds"), [("synflow", 100), ("iterative_snip", 60), ("force", 60)])
 def test_in_its_own_rounds_a_criterion_is_said_to_keep_what_a_pruning_at_the_start_keeps(criterion, rounds):
-    gentle, deep = looked(criterion, (0.5, 0.999))
-    assert (gentle.scorings, deep.scorings) == (rounds, rounds)
-    assert deep.kept == (pruned(criterion, 0.999),)
-    assert sum(gentle.kept[0]) == 133_100
+    (event,) = looked(criterion, (0.999,))
+    assert event.scorings == rounds
+    assert event.kept == (pruned(criterion, 0.999),)
 
 
 def test_asked_once_synflow_empties_a_layer_that_its_rounds_leave_alive():

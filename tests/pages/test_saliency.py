@@ -8,7 +8,7 @@ import pytest
 
 from pages.parts import between_criteria
 from pages.parts.between_criteria import SPARSITIES
-from prune_core import RunSpec
+from prune_core import RunSpec, catalogue
 from prune_core.engine.execute import execute
 from prune_core.store import queue
 
@@ -228,7 +228,7 @@ def test_first_weights_are_a_question_of_their_own_for_any_criterion(page, store
 def test_a_criterion_of_channels_on_a_network_without_them_offers_one_that_has_them(page):
     shown = page("saliency.py", sal_data="Digits", sal_criterion="Mean activation")
     assert "Mean activation ranks channels, and LeNet-300-100 has none to prune." in words(shown)
-    shown.button(key="sal-channels").click().run()
+    shown.button(key="sal-another").click().run()
     assert shown.selectbox(key="sal_model").value == "Small conv net"
 
 
@@ -241,3 +241,11 @@ def test_a_criterion_of_channels_shows_which_filters_stay(page, store):
     assert set(at_half.sum(2).ravel().tolist()) == {0, 9}
     assert "With 50&nbsp;% removed, Mean activation keeps 8 of 16 filters of the first layer on average." in words(shown)
     assert "Only criteria that rank channels" in shown.multiselect[0].help
+
+
+@pytest.mark.parametrize(("model", "why"), [("lenet_5", "has none to prune"), ("conv_2", "reads batch norm, which Conv-2 has not")])
+def test_why_a_criterion_cannot_rank_a_network_is_said_in_words(page, model, why):
+    entry, criterion = catalogue.models[model], catalogue.criteria["bn_scale"]
+    assert not between_criteria.ranks(criterion, entry)
+    data = next(d.title for d in catalogue.datasets.values() if d.shape == entry.input_shape)
+    assert why in words(page("saliency.py", sal_data=data, sal_model=entry.title, sal_criterion=criterion.title))
