@@ -5,18 +5,23 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch.nn import functional as F
 
-from prune_core import RunSpec, SpecError, catalogue
+from prune_core import RunSpec, SpecError, catalogue, memory
 from prune_core.engine import checkpoint
 from prune_core.engine.checkpoint import Position
 from prune_core.engine.dataset import Data, Images
+from prune_core.engine.errors import RunError
 from prune_core.engine.execute import small
-from prune_core.engine.inheriting import expanded
+from prune_core.engine.inheriting import expanded, refuse_strangers
 from prune_core.engine.network import Network
 from prune_core.engine.optimiser import Sgd
+from prune_core.engine.paths import effective
 from prune_core.engine.scoring import alive, histograms, score
 from prune_core.engine.survey import survey
 from prune_core.engine.training import Clock
+from prune_core.estimate import estimate
 from prune_core.events import LARGEST, Scored, to_json
+from prune_core.parents import Inherited
+from prune_core.spec_words import settings_of
 from prune_core.steps import Score
 from tests.oracles.narrow import images, narrow, network
 
@@ -146,3 +151,64 @@ def test_networks_of_another_width_are_told_apart_by_name():
     assert names == ["wrn_16_4", "wrn_16_4 at a quarter of its channels"]
     assert [catalogue.network_title(n) for n in names] == ["WRN-16-4", "WRN-16-4 at a quarter of its channels"]
     assert catalogue.network_title("wrn_1_1 at a quarter of its channels") is None
+
+
+class TestARunOfANarrowNetwork:
+    spec = RunSpec(model="vgg_16", dataset="cifar_10_small", model_options={"width": 0.25})
+
+    def test_says_so_in_its_title_and_its_settings(self):
+        assert "VGG-16 at a quarter of its channels" in self.spec.title
+        told = {s.field: s.value for s in settings_of(self.spec)}
+        assert told["model_options.width"] == "a quarter of all channels"
+        full = {s.field: s.value for s in settings_of(RunSpec(model="vgg_16", dataset="cifar_10_small"))}
+        assert full["model_options.width"] == "all channels"
+
+    def test_is_another_run_than_that_of_the_full_network(self):
+        full = RunSpec(model="vgg_16", dataset="cifar_10_small")
+        assert self.spec.fingerprint != full.fingerprint
+        assert RunSpec(model="vgg_16", dataset="cifar_10_small", model_options={"width": 1}).fingerprint == full.fingerprint
+
+    def test_is_estimated_by_its_own_speed_and_never_by_that_of_the_full_network(self):
+        guess = estimate(self.spec, {})
+        assert estimate(self.spec, {("vgg_16", "cifar_10_small"): 1e6}) == guess
+        measured = estimate(self.spec, {(self.spec.network, "cifar_10_small"): 1e6})
+        assert measured.measured
+        assert measured.seconds > guess.seconds
+
+    def test_needs_less_memory(self):
+        full = memory.needed(RunSpec(model="vgg_16", dataset="cifar_10_small"))
+        assert memory.needed(self.spec)["model"] < 0.1 * full["model"]
+
+    def test_is_not_taken_for_a_parent_by_one_of_the_full_network(self):
+        twin = self.spec.resolved().model_copy(update={"model_options": catalogue.models["vgg_16"].options()})
+        with pytest.raises(RunError, match="parent: it has network vgg_16 at a quarter of its channels, this run has vgg_16"):
+            refuse_strangers(twin, Inherited(self.spec, {}, {}, {}))
+
+
+@pytest.mark.parametrize("classes", [10, 100])
+def test_a_network_has_as_many_outputs_as_its_data_has_classes(classes):
+    spec = RunSpec(model="wrn_16_4", dataset=f"cifar_{classes}", model_options={"width": 0.1})
+    net = Network(spec.model_entry, spec.model_options, CPU)
+    assert net.module.eval()(images(net.entry, 2)).shape == (2, classes)
+    assert effective(net)["fc.weight"] == spec.model_entry.layers[-1].weights == 26 * classes
+
+
+@pytest.mark.parametrize(("changed", "field"), [
+    ({"batch_size": 7_199}, "batch_size"), ({"batch_size": 1}, "batch_size"),
+    ({"criterion_options": {"bn_mode": "train", "n_examples": 65, "scoring_batch": 64}}, "criterion_options.scoring_batch"),
+    ({"criterion_options": {"calibrate_bn": 1, "n_examples": 1}}, "criterion_options.scoring_batch"),
+])  # fmt: skip
+def test_a_last_batch_of_one_image_is_refused_where_batch_norm_stands_over_single_numbers(changed, field):
+    with pytest.raises(SpecError, match=rf"^{field}: .* leaves a last batch of one image of "):
+        RunSpec(model="vgg_d", dataset="cifar_10_small", **changed)
+    RunSpec(model="vgg_16", dataset="cifar_10_small", **changed)
+
+
+@pytest.mark.parametrize("name", [n for n, e in catalogue.models.items() if e.input_shape == (3, 32, 32)])
+def test_recipes_are_for_data_sets_that_are_here_and_train_as_they_stand(name):
+    entry = catalogue.models[name]
+    assert set(entry.recipes) <= set(catalogue.datasets)
+    resolved = RunSpec(model=name, dataset="cifar_10").resolved()
+    assert {f: getattr(resolved, f) for f in ("lr", "batch_size", "augment")} == {
+        f: getattr(entry.recipes["cifar_10"], f) for f in ("lr", "batch_size", "augment")
+    }

@@ -180,3 +180,30 @@ def test_classes_that_can_not_be_are_refused_in_the_form_and_leave_it_usable(pag
 def test_augmentation_is_asked_for_where_the_data_have_any(page):
     assert not [w for w in page("prune.py").selectbox if w.label == "Augment"]
     assert box(page("prune.py", dataset="mnist"), "Augment").options == ["no (default)", "no", "yes"]
+
+
+def test_the_form_offers_the_networks_that_take_the_chosen_images(page):
+    shown = page("prune.py")
+    offered = box(shown, "Model")
+    assert len(offered.options) == sum(m.input_shape == (1, 28, 28) for m in catalogue.models.values())
+    assert "**VGG-16** does not fit: digits has images of (1, 28, 28) and vgg_16 takes (3, 32, 32)." in offered.help
+    box(shown, "Data").set_value("cifar_10_small").run()
+    assert not shown.exception
+    assert len(box(shown, "Model").options) == sum(m.input_shape == (3, 32, 32) for m in catalogue.models.values())
+    assert catalogue.models[box(shown, "Model").value].input_shape == (3, 32, 32)
+    assert not shown.error
+    box(shown, "Data").set_value("mnist").run()
+    assert box(shown, "Model").value == "lenet_300_100"
+
+
+def test_the_parameters_of_a_network_are_told_for_the_classes_of_the_data(page):
+    assert "VGG-19 · 20,081,188 parameters" in box(page("prune.py", dataset="cifar_100", model="vgg_19"), "Model").options
+
+
+def test_a_narrow_network_says_so_on_the_form(page):
+    shown = page("prune.py", dataset="cifar_10_small", model="vgg_16", **{"model_options.width": "0.25"})
+    assert not shown.error
+    assert box(shown, "Width").value == 0.25
+    assert "VGG-16 at a quarter of its channels · 923,130 parameters" in words(shown)
+    box(shown, "Width").set_value(1.0).run()
+    assert "of its channels" not in words(shown)

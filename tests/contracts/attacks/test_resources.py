@@ -151,9 +151,9 @@ class TestMemory:
         with pytest.raises(RunError, match=rf"{field}: the run would take about .* may take 16\.0\. .*ESPALIER_MEMORY"):
             next(run(spec))
 
-    def test_of_every_default_fits_a_small_machine_if_need_be_at_an_eighth_of_its_channels(self):
+    def test_of_every_default_fits_a_small_machine_if_need_be_at_a_sixteenth_of_its_channels(self):
         for model, data in product(catalogue.models, catalogue.datasets.values()):
-            entry, options = narrow(model)
+            entry, options = narrow(model, 0.0625)
             if entry.input_shape == data.shape:
                 assert memory.refusal(RunSpec(model=model, dataset=data.name, model_options=options), 2e9) is None
 
