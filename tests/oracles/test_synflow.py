@@ -12,6 +12,7 @@ from prune_core.catalogue import function_of
 from prune_core.catalogue.criteria.at_start import SynflowOptions
 from prune_core.criteria.synflow import score
 from prune_core.criteria.types import Scoring
+from tests.oracles.narrow import narrow
 
 
 def flow(model: nn.Module, input_shape: tuple[int, ...], **options):
@@ -56,12 +57,27 @@ def test_what_flows_into_a_hidden_unit_flows_out_of_it():
     torch.testing.assert_close(through.sum(1), out.sum(0), rtol=1e-10, atol=0)
 
 
-@pytest.mark.parametrize("name", catalogue.models)
-def test_every_layer_of_every_network_carries_the_whole_flow(name):
-    entry = catalogue.models[name]
-    totals = [float(s.sum()) for s in flow(drawn(function_of(entry)(entry.options())), entry.input_shape).values()]
-    assert totals == pytest.approx([totals[0]] * len(entry.layers), rel=1e-10)
+BRANCHED = ("resnet", "wide_resnet", "preresnet", "densenet")
+
+
+def layer_totals(name: str) -> list[float]:
+    entry, options = narrow(name)
+    return [float(s.sum()) for s in flow(drawn(function_of(entry)(options, entry.classes)), entry.input_shape).values()]
+
+
+@pytest.mark.parametrize("name", [n for n, e in catalogue.models.items() if not e.function.partition(":")[0].endswith(BRANCHED)])
+def test_every_layer_of_a_network_without_branches_carries_the_whole_flow(name):
+    totals = layer_totals(name)
+    assert totals == pytest.approx([totals[0]] * len(totals), rel=1e-10)
     assert totals[0] > 0
+
+
+@pytest.mark.parametrize("name", [n for n, e in catalogue.models.items() if e.function.partition(":")[0].endswith(BRANCHED)])
+def test_the_first_and_the_last_layer_of_a_network_with_branches_carry_the_whole_flow_and_none_carries_more(name):
+    first, *between, last = layer_totals(name)
+    assert first == pytest.approx(last, rel=1e-10)
+    assert min(between) > 0
+    assert max(between) <= first * (1 + 1e-10)
 
 
 def test_batch_norm_multiplies_by_its_scale_over_the_deviation():
@@ -95,7 +111,7 @@ def test_beside_a_shortcut_a_branch_carries_what_the_shortcut_does_not():
 
 def test_the_reference_form_adds_shifts_in_absolute_value_and_so_breaks_the_law_on_a_trained_network():
     entry = catalogue.models["small_conv"]
-    network = drawn(function_of(entry)(entry.options()))
+    network = drawn(function_of(entry)(entry.options(), entry.classes))
     totals = [float(s.sum()) for s in flow(network, entry.input_shape, reference=True).values()]
     assert max(totals) > 1.05 * min(totals)
 
