@@ -32,6 +32,33 @@ def until(ask: Callable[[], T], what: str, deadline: float = DEADLINE) -> T:
     return answer
 
 
+def freeze(database: Path, pid: int) -> None:
+    """Stop a process between two transactions: one that holds the database's lock would stop everybody else with it.
+
+    Raises ProcessLookupError if there is no such process any more.
+    """
+    while True:
+        os.kill(pid, signal.SIGSTOP)
+        until(lambda: has_stopped(pid), "the process to stop")
+        try:
+            with closing(sqlite3.connect(database, timeout=0.5, isolation_level=None)) as connection:
+                connection.execute("BEGIN IMMEDIATE")
+            return
+        except sqlite3.OperationalError:
+            os.kill(pid, signal.SIGCONT)
+            time.sleep(0.02)
+
+
+def has_stopped(pid: int) -> bool:
+    """Whether every thread of a process stands still, or is gone: a signal is on its way for a moment, in which a transaction may begin."""
+    try:
+        return all(
+            stat.read_text(errors="replace").rpartition(")")[2].split()[0] in "TtZX" for stat in Path(f"/proc/{pid}/task").glob("*/stat")
+        )
+    except OSError:  # a thread went away meanwhile
+        return False
+
+
 class Service:
     """A store and the supervisors that were started for it."""
 
@@ -53,15 +80,7 @@ class Service:
         return next((p for p in self.started if held and p.pid == held.pid and p.poll() is None), None)
 
     def freeze(self, pid: int) -> None:
-        """Stop a process between two transactions: one that holds the database's lock would stop everybody else with it."""
-        while True:
-            os.kill(pid, signal.SIGSTOP)
-            try:
-                with closing(sqlite3.connect(self.store.home / "espalier.db", timeout=1, isolation_level=None)) as database:
-                    database.execute("BEGIN IMMEDIATE")
-                return
-            except sqlite3.OperationalError:
-                os.kill(pid, signal.SIGCONT)
+        freeze(self.store.home / "espalier.db", pid)
 
     def worker(self, run: Run, attempt: int = 0) -> int | None:
         """The process of a running attempt (0: of any), once it is known and lives."""

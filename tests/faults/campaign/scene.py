@@ -25,7 +25,7 @@ from prune_core.spec import RunSpec
 from prune_core.store import Run, Store
 from prune_core.store.upgrade import migrate
 
-from ..conftest import until
+from ..conftest import freeze, until
 from .ground import CHECKPOINT_SECONDS, PLAN, VICTIMS, Ground, said
 
 __all__ = ["DEADLINE", "Missed", "NotHere", "Scene", "until"]
@@ -225,16 +225,11 @@ class Scene:
             raise Missed from None
 
     def freeze(self, pid: int) -> None:
-        """Stop a process between two transactions: one that holds the database's lock stops everybody else with it."""
-        while True:
-            self.signal(pid, signal.SIGSTOP)
-            try:
-                with contextlib.closing(sqlite3.connect(self.home / "espalier.db", timeout=0.5, isolation_level=None)) as database:
-                    database.execute("BEGIN IMMEDIATE")
-                return
-            except sqlite3.OperationalError:
-                self.signal(pid, signal.SIGCONT)
-                time.sleep(0.02)
+        """Stop a process between two transactions. Raises Missed if there is no such process any more."""
+        try:
+            freeze(self.home / "espalier.db", pid)
+        except ProcessLookupError:
+            raise Missed from None
 
     def move_to_small_disk(self) -> None:
         """The home lies on a file system of 48 MB from now on."""
