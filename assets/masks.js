@@ -119,10 +119,10 @@ class Viewer {
 
   build() {
     const { head } = this;
-    this.slider = make("input", { type: "range", min: head.sparsities[0], max: head.sparsities.at(-1), step: 1, value: head.chosen, id: `${head.key}-slider` });
+    this.slider = make("input", { type: "range", className: "espalier-range", min: head.sparsities[0], max: head.sparsities.at(-1), step: 1, value: head.chosen, id: `${head.key}-slider` });
     this.value = make("output", { className: "value" });
     this.value.setAttribute("aria-live", "polite");
-    const control = make("div", { className: "control" }, make("label", { htmlFor: this.slider.id, textContent: "Weights removed" }), this.slider, this.value);
+    const control = make("div", { className: "control" }, make("label", { htmlFor: this.slider.id, textContent: `${head.what} removed` }), this.slider, this.value);
     this.value.setAttribute("for", this.slider.id);
     if (head.tile) this.buildPlates(control);
     else this.buildRows(control);
@@ -180,7 +180,7 @@ class Viewer {
   choose(percent) {
     this.value.textContent = `${percent} %`;
     this.slider.style.setProperty("--done", `${(100 * (percent - this.slider.min)) / (this.slider.max - this.slider.min)}%`);
-    this.slider.setAttribute("aria-valuetext", `${percent} % of the weights removed`);
+    this.slider.setAttribute("aria-valuetext", `${percent} % of the ${this.head.what.toLowerCase()} removed`);
     this.paintRow(this.chosen, this.head.sparsities.indexOf(percent));
   }
 

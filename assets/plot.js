@@ -26,11 +26,14 @@ function picture(Plotly, plot, paper, format) {
   return Plotly.toImage({ data: plot.data, layout }, { format, width, height, scale: format === "png" ? 3 : 1 });
 }
 
-// On a phone, labels named "wide" have no room, those named "narrow:A" say only A, and a figure may ask for other margins and ticks.
+// On a phone, labels named "wide" have no room, those named "narrow:A" say only A, and a figure may ask for another height, other margins and ticks.
 function narrow(layout) {
   layout.annotations = (layout.annotations ?? []).filter((a) => a.name !== "wide")
     .map((a) => (a.name?.startsWith("narrow:") ? { ...a, text: a.name.slice(7) } : a));
-  for (const part of Object.keys(layout.meta?.narrow ?? {})) layout[part] = { ...layout[part], ...layout.meta.narrow[part] };
+  for (const part of Object.keys(layout.meta?.narrow ?? {})) {
+    const wanted = layout.meta.narrow[part];
+    layout[part] = typeof wanted === "object" ? { ...layout[part], ...wanted } : wanted;
+  }
 }
 
 // Points that carry an id lead somewhere: by a click, on a touch screen by a second tap, since the first shows what is there.

@@ -37,7 +37,7 @@ function apart(places, gap, floor) {
 class Espaliers {
   constructor(root, report) {
     Object.assign(this, { root, report, touched: false });
-    this.slider = make("input", { type: "range", min: 0, step: 1 });
+    this.slider = make("input", { type: "range", className: "espalier-range", min: 0, step: 1 });
     this.value = make("output");
     this.name = make("label");
     this.value.setAttribute("aria-live", "polite");

@@ -34,6 +34,9 @@ PAGES = {
         st.Page("widths.py", title="Widths", icon=":material/park:"),
         st.Page("instability.py", title="Instability", icon=":material/ecg_heart:"),
         st.Page("scratch.py", title="Scratch", icon=":material/restart_alt:"),
+        st.Page("calibration.py", title="Calibration", icon=":material/balance:"),
+        st.Page("sensitivity.py", title="Sensitivity", icon=":material/layers:"),
+        st.Page("network.py", title="Network", icon=":material/account_tree:"),
     ],
     "About": [
         st.Page("methods.py", title="Methods", icon=":material/menu_book:"),

@@ -70,7 +70,7 @@ def history(run: Run) -> History:
 def pool(run: Run) -> Compared:
     """Finished runs that may be compared with this one, its own seed first; of many configurations a few seeds each."""
     same = footing(run.spec)
-    groups = [g for g in gathered.groups(run.spec.model, run.spec.dataset) if g.spec.protocol in STEPWISE and footing(g.spec) == same]
+    groups = [g for g in gathered.groups(run.spec.network, run.spec.data) if g.spec.protocol in STEPWISE and footing(g.spec) == same]
     each = max(FEWEST, COMPARED // max(1, len(groups)))
     results, there = list[Result](), 0
     for group in groups:

@@ -4,17 +4,12 @@ import streamlit as st
 
 from pages.parts import figure, method_pictures, style
 from pages.parts.plain import plain
-from prune_core import RunSpec, SpecError, markup, method_words
+from prune_core import RunSpec, SpecError, catalogue, markup, method_words
 from prune_core.catalogue import Criterion, DataSet, Entry, Model, Protocol
 from prune_core.store import StoreError
 from prune_core.wording import unknown
 
 FIRST = "snip"
-
-
-def entries() -> dict[str, Entry]:
-    """Every entry by its name, which no two of them share."""
-    return {name: entry for kind in method_words.KINDS for name, entry in kind.entries.items()}
 
 
 def listing(chosen: Entry) -> None:
@@ -23,9 +18,9 @@ def listing(chosen: Entry) -> None:
         for kind in method_words.KINDS:
             st.html(f'<p class="espalier-label">{markup.text(kind.title)}</p>')
             with st.container(key=f"methods-kind-{kind.one.replace(' ', '-')}", gap=None):
-                for name, entry in kind.entries.items():
-                    with st.container(key=f"{'methods-chosen' if entry is chosen else 'methods-other'}-{name}"):
-                        st.page_link("methods.py", label=plain(entry.title), query_params={"method": name}, width="stretch")
+                for told, entry in ((a, e) for a, e in known.items() if method_words.kind_of(e) is kind):
+                    with st.container(key=f"{'methods-chosen' if entry is chosen else 'methods-other'}-{told}"):
+                        st.page_link("methods.py", label=plain(entry.title), query_params={"method": told}, width="stretch")
 
 
 def about(entry: Entry) -> None:
@@ -42,6 +37,8 @@ def about(entry: Entry) -> None:
     if isinstance(entry, Criterion):
         st.latex(entry.formula)
     st.html(markup.facts(method_words.facts(entry)))
+    if isinstance(entry, Model):
+        st.page_link("network.py", label="Layer by layer", icon=":material/account_tree:", query_params={"model": entry.name})
     try_it(entry)
     sources(entry)
     options(entry)
@@ -52,28 +49,36 @@ def try_it(entry: Entry) -> None:
     told = address(entry)
     if told is not None and st.button("Try it", icon=":material/content_cut:", key=f"methods-try-{entry.name}"):
         st.switch_page("prune.py", query_params=told)
-    if (
-        isinstance(entry, Protocol)
-        and not entry.uses
-        and st.button("See it in Saliency", icon=":material/grid_on:", key="methods-saliency")
-    ):
-        st.switch_page("saliency.py")
+    page = entry.page if isinstance(entry, Protocol) else ""
+    if page and st.button(f"See it in {page}", icon=":material/visibility:", key="methods-see"):
+        st.switch_page(f"{page.lower()}.py")
 
 
 def address(entry: Entry) -> dict[str, str] | None:
     """What the form is told to stand at this entry; None for what it does not offer."""
     fields = {Criterion: "criterion", Protocol: "protocol", Model: "model", DataSet: "dataset"}
     field = fields.get(type(entry), "allocation")
-    if isinstance(entry, Protocol) and ("parent" in entry.uses or not entry.uses):
+    if isinstance(entry, Protocol) and ("parent" in entry.uses or entry.page):
         return None
     told = {field: entry.name}
     if isinstance(entry, Criterion) and "weight" not in entry.granularities:
         told |= {"model": "small_conv", "sparsity": "0.5"}
+    told |= partner(entry)
     try:
         RunSpec.read(told)
     except SpecError:
         return None
     return told
+
+
+def partner(entry: Entry) -> dict[str, str]:
+    """A data set for a network, or a network for a data set, that doesn't go together with the form's usual one: the first of its table that does."""
+    usual = RunSpec()
+    if isinstance(entry, Model) and entry.input_shape != usual.dataset_entry.shape:
+        return {"dataset": next((d.name for d in catalogue.datasets.values() if d.shape == entry.input_shape), "")}
+    if isinstance(entry, DataSet) and entry.shape != usual.model_entry.input_shape:
+        return {"model": next((m.name for m in catalogue.models.values() if m.input_shape == entry.shape), "")}
+    return {}
 
 
 def sources(entry: Entry) -> None:
@@ -98,16 +103,17 @@ def options(entry: Entry) -> None:
 
 st.html(style.ASSETS / "work.css")
 st.html(style.ASSETS / "tables.css")
-known = entries()
+known = method_words.addresses()
 asked = st.query_params.get("method", FIRST)
 style.head(
     "How is it computed?", "Every method here: its formula, what it needs, where it was published, and what checks that the code is right."
 )
 if asked not in known:
     figure.caption(unknown(asked, known).partition(" Choices:")[0].capitalize() + " Every method stands in the list.")
-entry = known.get(asked, known[FIRST])
+asked = asked if asked in known else FIRST
+entry = known[asked]
 if "method" in st.query_params:
-    st.query_params["method"] = entry.name  # a link within a page changes what the page is told, and not what the browser's address says
+    st.query_params["method"] = asked  # a link within a page changes what the page is told, and not what the browser's address says
 with st.container(key="methods-view"):
     left, right = st.columns([3, 10], gap="large")
     with left:

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 import streamlit as st
 
 from pages.parts import figure, repeat_form, style
+from pages.parts.plain import plain
 from pages.parts.plot import plot
 from pages.parts.problems import problems
-from pages.parts.spec_form import Filled, is_here, spec_form
+from pages.parts.spec_form import Filled, spec_form, to_fetch
 from pages.parts.stored import store
 from pages.parts.times import when
 from prune_core import RunSpec, SpecError
@@ -67,12 +68,12 @@ def prospects(spec: RunSpec, cost: Estimate) -> str:
     if free > queued:
         turn = f"{free} {'slot' if free == 1 else 'slots'} free · starts at once"
     known = "" if cost.measured else ", by a first guess"
-    return f"About {words.duration(max(1.0, cost.seconds))} on this machine{known}{to_fetch(spec)} · {turn}"
+    return f"About {words.duration(max(1.0, cost.seconds))} on this machine{known}{fetched(spec)} · {turn}"
 
 
-def to_fetch(spec: RunSpec) -> str:
-    entry = spec.dataset_entry
-    return "" if is_here(entry) else f" · {entry.download_bytes / 1e6:.0f} MB to download first"
+def fetched(spec: RunSpec) -> str:
+    needed = to_fetch(spec.dataset_entry)
+    return f" · {needed}" if needed else ""
 
 
 def been_here(run: Run) -> str:
@@ -147,7 +148,7 @@ def outlook(specs: list[RunSpec], beside: Sequence[str], planned: Planned) -> st
     if planned.to_run:
         guess = "" if planned.measured else ", by a first guess"
         at_once = f", {words.counted(slots())} at a time" if slots() > 1 and planned.to_run > 1 else ""
-        said.append(f"about {words.duration(max(1.0, planned.seconds))} on this machine{at_once}{guess}{to_fetch(specs[0])}")
+        said.append(f"about {words.duration(max(1.0, planned.seconds))} on this machine{at_once}{guess}{fetched(specs[0])}")
     if planned.follow:
         said.append(f"{words.counted(len(planned.follow))} of them start when the run that they follow has finished")
     queued = store().queue_length()
@@ -184,3 +185,7 @@ with st.container(key="view"):
             start_many(filled, specs, planned)
         else:
             start(filled, cost)
+        st.page_link(
+            "network.py", label=f"{plain(filled.spec.model_entry.title)} layer by layer", icon=":material/account_tree:",
+            query_params={"model": filled.spec.model},
+        )  # fmt: skip

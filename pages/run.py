@@ -41,9 +41,11 @@ def scoring(shot: Snapshot) -> None:
 def saliency_address(spec: RunSpec) -> dict[str, str]:
     """What the page Saliency is told to show the pictures of a scoring run."""
     options = spec.protocol_options
-    told = {"sal_data": spec.dataset_entry.title, "sal_model": spec.model_entry.title, "sal_seed": str(spec.seed)}
+    told = {"sal_data": catalogue.datasets[spec.dataset].title, "sal_model": spec.model_entry.title, "sal_seed": str(spec.seed)}
     if names := getattr(options, "criteria", ()):
         told["sal_criterion"] = catalogue.criteria[names[0]].title
+    if getattr(options, "measure", ()):
+        told["sal_with"] = ",".join(names)
     return told | {"sal_labels": str(getattr(options, "labels", "true")).capitalize()}
 
 

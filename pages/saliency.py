@@ -1,15 +1,17 @@
 """Saliency: which input pixels keep their connections, class by class, with the control beside it (SNIP's figures 2 and 3)."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import streamlit as st
 
-from pages.parts import figure, masks, scoring, style
+from pages.parts import between_criteria, figure, masks, scoring, style
 from pages.parts.plain import plain
 from prune_core import RunSpec, SpecError, catalogue
+from prune_core.catalogue import Criterion, DataSet, Model
+from prune_core.catalogue.networks.options import INITIALISATIONS
 from prune_core.charts import saliency as chart
-from prune_core.charts import scores, words
+from prune_core.charts import scores, starts, words
 from prune_core.store import StoreError
 
 REMOVED = 95
@@ -18,12 +20,9 @@ SIZES = (1, 10, 100, 1000, 10_000)
 LABELS = {"True": "true", "Shuffled": "shuffled"}
 OWN = "The model's own"
 DATASETS = {entry.title: entry for entry in catalogue.datasets.values()}
-CRITERIA = {entry.title: entry for entry in catalogue.criteria.values() if "weight" in entry.granularities}
+CRITERIA = {entry.title: entry for entry in catalogue.criteria.values()}
 MODELS = {entry.title: entry for entry in catalogue.models.values()}
-STARTS = {
-    OWN: None, "Glorot": "glorot", "He": "he", "LeCun": "lecun", "Normal": "random_normal", "Truncated normal": "truncated_normal",
-    "PyTorch's": "torch_default",
-}  # fmt: skip
+STARTS = {OWN: None} | {title: name for name, title in INITIALISATIONS.items()}
 KNOBS = {
     "sal_data": (tuple(DATASETS), "MNIST"),
     "sal_criterion": (tuple(CRITERIA), "SNIP"),
@@ -31,14 +30,57 @@ KNOBS = {
     "sal_model": (tuple(MODELS), "LeNet-300-100"),
     "sal_start": (tuple(STARTS), OWN),
 }
+SIGHTLESS = words.listed([title for title, entry in CRITERIA.items() if "data" not in entry.needs])
 
 
 class Asked(NamedTuple):
-    """The runs that answer what the controls say: the grid, the same with the other labels, many batch sizes (None: no data is seen)."""
+    """What the controls say. Its properties are the runs that answer it; None where a question makes no sense for the criterion."""
 
-    grid: RunSpec
-    control: RunSpec | None
-    sizes: RunSpec | None
+    data: DataSet
+    model: Model
+    criterion: Criterion
+    labels: str
+    start: str | None
+    seed: int
+
+    @property
+    def unfit(self) -> str:
+        """Why the criterion can't rank this network, in words; empty where it can."""
+        if between_criteria.ranks(self.criterion, self.model):
+            return ""
+        if not self.model.channel_groups:
+            return f"{self.criterion.title} ranks channels, and {self.model.title} has none to prune."
+        return f"{self.criterion.title} reads batch norm, which {self.model.title} has not."
+
+    def run(self, **options: Any) -> RunSpec:
+        first = {"initialisation": self.start} if self.start and "initialisations" not in options else {}
+        return RunSpec(
+            protocol="score", model=self.model.name, dataset=self.data.name, seed=self.seed, model_options=first,
+            protocol_options={"criteria": (self.criterion.name,)} | ({"labels": self.labels} if self.sees else {}) | options,
+        )  # fmt: skip
+
+    @property
+    def sees(self) -> bool:
+        return "data" in self.criterion.needs
+
+    @property
+    def grid(self) -> RunSpec:
+        return self.run()
+
+    @property
+    def control(self) -> RunSpec | None:
+        """The grid with the other labels."""
+        return self.run(labels="true" if self.labels == "shuffled" else "shuffled") if "labels" in self.criterion.needs else None
+
+    @property
+    def sizes(self) -> RunSpec | None:
+        """Many batch sizes."""
+        return self.run(classes="all", batch_sizes=tuple(n for n in SIZES if n <= self.data.train)) if self.sees else None
+
+    @property
+    def starts(self) -> RunSpec:
+        """Every way to draw the first weights."""
+        return self.run(classes="all", initialisations=tuple(INITIALISATIONS), sparsities=(chart.LOOKED_AT,))
 
 
 def complaints(address: Mapping[str, str]) -> dict[str, str]:
@@ -51,50 +93,65 @@ def complaints(address: Mapping[str, str]) -> dict[str, str]:
     for key, low, high in (("sal_removed", 1, 99), ("sal_seed", 0, LARGEST_SEED)):
         if key in address and whole(address[key], low, high) is None:
             found[key] = f"must be a whole number from {low} to {high:,}, got '{address[key][:40]}'."
-    return found
+    return found | between_criteria.complaints(address)
 
 
 def whole(text: str, low: int, high: int) -> int | None:
     return int(text) if text.isascii() and text.isdecimal() and len(text) <= 16 and low <= int(text) <= high else None
 
 
-def knob(key: str, label: str, help: str | None = None) -> str:
-    choices, first = KNOBS[key]
+def knob(key: str, label: str, help: str | None = None, offered: Callable[[str], bool] = lambda choice: True) -> str:
+    """`offered`: which of the choices go together with the others."""
+    every, first = KNOBS[key]
+    choices = tuple(filter(offered, every))
+    if st.session_state.get(key) not in (None, *choices):
+        del st.session_state[key]
     return st.selectbox(
-        label, choices, choices.index(first), key=key, bind="query-params", on_change=scoring.look, filter_mode=None, help=help
+        label,
+        choices,
+        choices.index(first) if first in choices else 0,
+        key=key,
+        bind="query-params",
+        on_change=scoring.look,
+        filter_mode=None,
+        help=help,
     )
 
 
 def controls() -> Asked:
     """The knobs, and the runs that answer them."""
     data = DATASETS[knob("sal_data", "Data")]
-    criterion = CRITERIA[knob("sal_criterion", "Criterion", "What decides which weights stay. Random and magnitude see no data.")]
+    criterion = CRITERIA[
+        knob("sal_criterion", "Criterion", f"What decides which weights or channels stay. These look at no images: {SIGHTLESS}.")
+    ]
     labels = st.segmented_control(
         "Labels", KNOBS["sal_labels"][0], default="True", key="sal_labels", bind="query-params", on_change=scoring.look, required=True,
         disabled="labels" not in criterion.needs, help="Shuffled is the control: the right images, with labels dealt out at random.",
     )  # fmt: skip
     with st.popover("More options", icon=":material/tune:", width="stretch"):
-        model = MODELS[knob("sal_model", "Model", "A dense first layer gives one mask a class, a convolution what is kept of its filters.")]
+        about = "A dense first layer gives one mask a class, a convolution what is kept of its filters. Networks that take these images are offered."
+        model = MODELS[knob("sal_model", "Model", about, lambda title: MODELS[title].input_shape == data.shape)]
         start = STARTS[knob("sal_start", "First weights", "How the weights are drawn before they are scored.")]
         first = st.session_state.setdefault("sal-seed-first", whole(st.query_params.get("sal_seed", ""), 0, LARGEST_SEED) or 0)
         seed = st.number_input(
             "Seed", 0, LARGEST_SEED, first, key="sal-seed", on_change=scoring.look, help="The same seed draws the same weights and images."
         )
     to_address("sal_seed", int(seed), 0)
+    told = LABELS[labels or "True"] if "labels" in criterion.needs else "true"
+    return Asked(data, model, criterion, told, start, int(seed))
 
-    def spec(**options: Any) -> RunSpec:
-        return RunSpec(
-            protocol="score", model=model.name, dataset=data.name, seed=int(seed),
-            model_options={"initialisation": start} if start else {},
-            protocol_options={"criteria": (criterion.name,), **options},
-        )  # fmt: skip
 
-    if "data" not in criterion.needs:
-        return Asked(spec(), None, None)
-    label = LABELS[labels or "True"]
-    other = "true" if label == "shuffled" else "shuffled"
-    sizes = tuple(n for n in SIZES if n <= data.train)
-    return Asked(spec(labels=label), spec(labels=other), spec(labels=label, classes="all", batch_sizes=sizes))
+def offer_another(asked: Asked) -> None:
+    """Why nothing is shown of a network that the criterion can't rank, and the button that helps."""
+    figure.caption(asked.unfit)
+    able = (t for t, model in MODELS.items() if model.input_shape == asked.data.shape and between_criteria.ranks(asked.criterion, model))
+    if title := next(able, None):
+        st.button(f"Use {title}", type="primary", key="sal-another", on_click=use, args=(title,))
+
+
+def use(model: str) -> None:
+    st.session_state["sal_model"] = model
+    scoring.look()
 
 
 def conditions(grid: chart.Grid, spec: RunSpec) -> str:
@@ -122,6 +179,8 @@ def draw_grid(found: scoring.Scored, asked: Asked) -> str:
     key = f"sal-grid-{found.run.fingerprint[:12]}"
     name = f"saliency-{found.run.spec.dataset}-{grid.criterion.lower()}"
     chosen = REMOVED
+    if not grid.classes:
+        return f"{found.run.spec.method}: nothing of the first layer is ranked."
     if grid.means is None and grid.layout == "pixels":
         masks.grid([masks.Picture(*each) for each in grid.single()], key=key, largest=None, across=5)
         sentence = grid.sentence
@@ -162,6 +221,21 @@ def draw_sizes(found: scoring.Scored) -> None:
     )  # fmt: skip
 
 
+def draw_starts(found: scoring.Scored) -> None:
+    numbers = starts.starts(found.history, found.files)
+    pictures = [masks.Picture(*each) for each in numbers.pictures()]
+    kept = words.rough(numbers.largest / numbers.of)
+    scale = ("removed", "kept", "") if numbers.of == 1 else ("0", kept, f"of a place's {numbers.of:,} weights kept")
+    masks.grid(pictures, key="sal-starts", largest=numbers.largest, across=max(1, len(pictures)))
+    labels = ", labels shuffled" if getattr(found.run.spec.protocol_options, "labels", "true") == "shuffled" else ""
+    figure.beneath(
+        key="sal-starts", sentence=numbers.sentence, table=numbers.table(), name="first-weights",
+        note=f"{words.share(numbers.sparsity)} removed{labels}. The share of {numbers.layers[0]} that is kept stands under each picture. "
+        "What the network learns from there takes training: first weights are an option of Prune.",
+        scale=scale if pictures else None,
+    )  # fmt: skip
+
+
 style.head(
     "What does the criterion look at?",
     "Shown images of one class only, before any training: which connections of the first layer does it keep?",
@@ -177,8 +251,10 @@ try:
             asked = controls()
             beside = st.container(key="sal-caption")
         with right:
-            data = asked.grid.dataset_entry.title
-            invitation = f"Nobody has looked at {data} this way yet. It takes about a second."
+            if asked.unfit:
+                offer_another(asked)
+                st.stop()
+            invitation = f"Nobody has looked at {asked.data.title} this way yet. It takes about a second."
             found = scoring.ask(asked.grid, key="sal-look", invitation=invitation, button="Look", primary=True, height=560)
             sentence = draw_grid(found, asked) if found else ""
         if sentence:
@@ -192,5 +268,10 @@ try:
             sized = scoring.ask(asked.sizes, key="sal-sizes-look", invitation=invitation, button="Score on more images")
             if sized:
                 draw_sizes(sized)
+        st.subheader("How much do the first weights matter?", anchor=False)
+        invitation = f"{asked.criterion.title} at {len(INITIALISATIONS)} ways to draw the first weights, on images of all classes."
+        if started := scoring.ask(asked.starts, key="sal-starts-look", invitation=invitation, button="Draw them anew"):
+            draw_starts(started)
+        between_criteria.agreement(asked.run, asked.criterion, asked.model)
 except (SpecError, StoreError) as error:
     st.error(plain(str(error)))

@@ -13,7 +13,7 @@ from pages.parts import figure, opening, style, times
 from pages.parts.empty import empty
 from pages.parts.plain import plain
 from pages.parts.run_words import ALIVE
-from pages.parts.spec_form import is_here
+from pages.parts.spec_form import to_fetch
 from pages.parts.stored import store, told
 from prune_core import RunSpec, SpecError, catalogue
 from prune_core.charts import scratch as chart
@@ -168,7 +168,8 @@ def prospects(shown: Shown, planned: Planned, n: int) -> str:
         more = f" The picture shows all {words.counted(here)} that are here." if here > n else ""
         return f"{seeds}: all {total} runs are here.{more}"
     entry = shown.run.spec.dataset_entry
-    fetch = "" if is_here(entry) else f" {entry.title} is not here yet: {entry.download_bytes / 1e6:.0f} MB to download first."
+    needed = to_fetch(entry)
+    fetch = f" {entry.title} is not here yet: {needed}." if needed else ""
     known = "" if planned.measured else ", by a first guess"
     already = f"; {here} of {total} {'is' if here == 1 else 'are'} here already" if here else ""
     return f"{seeds}: about {words.duration(max(1.0, planned.seconds))} on this machine{known}{already}.{fetch}"

@@ -65,6 +65,7 @@ def note(numbers: TradeOff, every: TradeOff) -> str:
     said = [
         f"{numbers.network} on {numbers.data}{length}. Lines: means over seeds with 95 % t-intervals; with fewer than three seeds the dots alone."
     ]
+    said += [numbers.caution] if numbers.caution else []
     if numbers.unplaced:
         said.append(
             f"{words.capital(words.counted(numbers.unplaced))} runs do not say how many weights lie on a path, or none does: they are not drawn."

@@ -164,7 +164,7 @@ def note(numbers: Widths, chosen: Sequence[Choice], by: str, drawing: str) -> st
 
 def place(subjects: dict[str, overview.Subject], runs: Sequence[Run]) -> int:
     """The subject of the first run that the address names; else the first of all."""
-    wanted = {(r.spec.model, r.spec.dataset) for r in runs[:1]}
+    wanted = {(r.spec.network, r.spec.data) for r in runs[:1]}
     return next((i for i, s in enumerate(subjects.values()) if (s.model, s.dataset) in wanted), 0)
 
 
@@ -181,7 +181,7 @@ with st.container(key="wi-view"):
     with st.container(key="wi-controls"):
         with st.container(horizontal=True, vertical_alignment="bottom", key="wi-what-row"):
             subject = subjects[gathered.choose(subjects, key="wi_what", first=place(subjects, runs))]
-            found = choices(gathered.groups(subject.model, subject.dataset), [r for r in runs if r.spec.model == subject.model])
+            found = choices(gathered.groups(subject.model, subject.dataset), [r for r in runs if r.spec.network == subject.model])
             chosen = pick(found, runs) if found else []
         with st.container(horizontal=True, vertical_alignment="bottom", key="wi-how-row"):
             by_channel = any(c.runs[0].spec.resolved_granularity == "channel" for c in chosen)

@@ -95,20 +95,16 @@ def data() -> Iterator[Finding]:
     for entry in catalogue.datasets.values():
         if not entry.files:
             yield Finding(entry.name, "comes with the software")
-        elif missing := [file.path for file in entry.files if not is_here(folder, file.path)]:
+        elif missing := [file.path for file in entry.missing(folder)]:
             names = ", ".join(Path(path).name for path in missing)
-            yield Finding(
-                entry.name,
-                f"not here; the first run downloads {entry.download_bytes / 1e6:.0f} MB",
-                place=f"without network put {names} into {folder / Path(missing[0]).parent}",
-            )
+            there = f"put {names} into {folder / Path(missing[0]).parent}"
+            if entry.downloads:
+                fetched = f"not here; the first run downloads {entry.download_bytes / 1e6:.0f} MB"
+                yield Finding(entry.name, fetched, place=f"without network {there}")
+            else:
+                yield Finding(entry.name, "not here; it is not downloaded", place=f"to use it {there}")
         else:
             yield Finding(entry.name, "here", place=f"in {folder}")
-
-
-def is_here(folder: Path, path: str) -> bool:
-    """Packed as it was downloaded, or unpacked beside."""
-    return (folder / path).is_file() or (folder / path.removesuffix(".gz")).is_file()
 
 
 def place() -> Iterator[Finding]:

@@ -2,16 +2,19 @@
 
 from collections.abc import Mapping, Sequence
 from statistics import median
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from .catalogue import criteria
+from .catalogue.criteria.options import DataOptions
 from .events import Progress
 from .planning import plan
 from .spec import RunSpec
-from .steps import Evaluate, Inherit, Prune, Score, Step, Train
+from .steps import Evaluate, Inherit, Measure, Prune, Score, Step, Train
 
 FORWARD = 1 / 3  # of a training step's time: a backward pass costs about two forward passes
+IN_DOUBLE = 2  # measured: a pass in float64 takes 1.2 to 2 times one in float32, on one core
 FIXED_TRAINING_IMAGES = 5_000  # measured before and after every pruning, beside the validation part
-OVERHEAD = 0.02  # seconds of a step beside its images: masks, files, events
+OVERHEAD = 0.02  # seconds of a step, and of a scoring, beside its images: ranking, masks, files, events
 
 Speeds = Mapping[tuple[str, str], float]
 
@@ -28,14 +31,15 @@ class Estimate(NamedTuple):
 
 
 def estimate(spec: RunSpec, speeds: Speeds) -> Estimate:
-    """What a run of the spec will take. `speeds`: (model, data set) -> measured seconds per epoch here."""
+    """What a run of the spec will take. `speeds`: (network, data set) -> measured seconds per epoch here."""
     image = epoch_seconds(spec, speeds) / spec.dataset_entry.train
-    return Estimate(tuple(OVERHEAD + image * images(spec, step) for step in plan(spec)), (spec.model, spec.dataset) in speeds)
+    steps = ((step, step.scorings if isinstance(step, Score) else 1) for step in plan(spec))
+    return Estimate(tuple(OVERHEAD * n + image * images(spec, step) for step, n in steps), (spec.network, spec.data) in speeds)
 
 
 def epoch_seconds(spec: RunSpec, speeds: Speeds) -> float:
     """Seconds of one pass over the training images."""
-    return speeds.get((spec.model, spec.dataset)) or spec.model_entry.reference_seconds * spec.dataset_entry.train / 1000
+    return speeds.get((spec.network, spec.data)) or spec.model_entry.reference_seconds * spec.dataset_entry.train / 1000
 
 
 def images(spec: RunSpec, step: Step) -> float:
@@ -45,14 +49,29 @@ def images(spec: RunSpec, step: Step) -> float:
         case Train():
             return (step.until - step.start) * data.train
         case Score():
-            n = step.options.get("n_examples", 0)
-            return data.train if n == "all" else float(n)
+            return step.scorings * scored(spec, step.criterion, step.options)
+        case Measure(what="removal"):
+            return FORWARD * IN_DOUBLE * step.options["images"] * (step.options["count"] + 1)
+        case Measure(what="prediction"):
+            return scored(spec, step.options["criterion"], step.options["options"])
+        case Measure(what="sensitivity"):
+            looks = FORWARD * data.validation * (len(step.options["sparsities"]) + 1)
+            return looks + scored(spec, step.options["criterion"], step.options["options"])
         case Prune() | Inherit():
             return 2 * FORWARD * (data.validation + min(FIXED_TRAINING_IMAGES, data.train))
         case Evaluate():
             return FORWARD * {"train": data.train, "validation": data.validation, "test": data.test}[step.part]
         case _:
             return 0.0
+
+
+def scored(spec: RunSpec, criterion: str, told: Mapping[str, Any]) -> float:
+    """The work of asking a criterion once."""
+    options, data = criteria[criterion].options.model_validate(told), spec.dataset_entry
+    if not isinstance(options, DataOptions):
+        return 0.0
+    n = data.train if options.n_examples == "all" else options.n_examples
+    return float(n * options.passes(len(data.classes)))
 
 
 def seconds_left(spec: RunSpec, progress: Progress, epochs: Sequence[float], speeds: Speeds) -> float:

@@ -83,7 +83,11 @@ class Started:
 
 @dataclass(frozen=True, kw_only=True, config=CONFIG)
 class Scored:
-    """Scores were computed. `kept`: per sparsity asked, the kept units of each layer (for looking; empty before a pruning)."""
+    """Scores were computed. `kept`: per sparsity asked, the kept units of each layer (for looking; empty before a pruning).
+
+    Of a network with so many layers that they would not fit into an event, `kept` has one number for all of them.
+    `scorings`: how often the criterion was asked until these scores, in rounds that each removed something.
+    """
 
     epoch: Amount
     criterion: str
@@ -95,6 +99,7 @@ class Scored:
     layers: tuple[str, ...] = ()
     first_layer: FirstLayer | None = None
     file: str | None = None
+    scorings: Count = 1
     kind: Literal["scored"] = "scored"
 
 

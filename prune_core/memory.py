@@ -3,18 +3,26 @@
 from contextlib import suppress
 from math import prod
 from pathlib import Path
+from typing import Any
 
 import psutil
 
+from .catalogue import Options, criteria
+from .planning import plan
 from .settings import settings
 from .spec import RunSpec
+from .steps import Measure
 from .wording import Problem
 
 NUMBER = 4  # bytes of a float32
 OF_A_PARAMETER = (
     15  # floats for each: value, gradient, two moments, mask, the same for a checkpoint, scores in double precision and their order
 )
+OF_A_GRADIENT = 5  # floats for each number of one image's gradient: itself, in double precision, its square
+IN_DOUBLE = 2
 FORWARD_AND_BACK = 2  # a gradient lies beside every activation at the worst moment
+HELD_AT_ONCE = 5  # without a backward pass: what goes into an operation, what comes out, what a shortcut holds, what callers still hold
+HELD = 18  # bytes of a weight for each criterion of a comparison: score, level, rank
 EVALUATED_AT_ONCE = 1_000
 SHARE = 0.9
 CGROUP = Path("/sys/fs/cgroup/memory.max")
@@ -23,19 +31,42 @@ CGROUP = Path("/sys/fs/cgroup/memory.max")
 def needed(spec: RunSpec) -> dict[str, int]:
     """Bytes at the worst moment of a run, by the field that they come from. An estimate from above, without torch's own 200 MB."""
     spec = spec.resolved()
-    model, data, options = spec.model_entry, spec.dataset_entry, spec.criterion_options
+    model, data = spec.model_entry, spec.dataset_entry
     pixels = prod(data.shape)
     image = NUMBER * (pixels + FORWARD_AND_BACK * model.activations)
-    asked, source = getattr(options, "n_examples", 0), getattr(options, "source", "train")
-    there = data.validation if source == "validation" else data.train
-    examples = there if asked == "all" else min(int(asked), there)
+    looked_at = NUMBER * (pixels + min(HELD_AT_ONCE * model.widest, FORWARD_AND_BACK * model.activations))
+    examples, at_once, of_its_own = map(max, zip(*(scored(spec, options) for options in asked(spec)), strict=True))
     return {
         "model": OF_A_PARAMETER * NUMBER * model.parameters,
-        "dataset": pixels * (data.train + data.validation + data.test) + EVALUATED_AT_ONCE * image,
+        "dataset": pixels * (data.train + data.validation + data.test) + EVALUATED_AT_ONCE * looked_at,
         "batch_size": image * min(spec.batch_size or 0, data.train),
+        "protocol_options.criteria": HELD * model.weights * compared(spec),
         "criterion_options.n_examples": NUMBER * pixels * examples,
-        "criterion_options.scoring_batch": image * min(getattr(options, "scoring_batch", 0), examples),
+        "criterion_options.scoring_batch": image * at_once,
+        "criterion_options.per_sample_chunk": OF_A_GRADIENT * NUMBER * model.parameters * of_its_own,
+        "protocol_options.images": IN_DOUBLE * NUMBER * pixels * getattr(spec.protocol_options, "images", 0),
     }
+
+
+def compared(spec: RunSpec) -> int:
+    """Criteria whose scores are held for a comparison."""
+    options: Any = spec.protocol_options
+    return len(options.criteria) if "agreement" in getattr(options, "measure", ()) else 0
+
+
+def asked(spec: RunSpec) -> list[Options]:
+    """Options of every criterion that the resolved spec asks: its own, or those that are judged."""
+    judging = [step.options for step in plan(spec) if isinstance(step, Measure) and "criterion" in step.options]
+    return [spec.criterion_options, *(criteria[told["criterion"]].options.model_validate(told["options"]) for told in judging)]
+
+
+def scored(spec: RunSpec, options: Options) -> tuple[int, int, int]:
+    """Images that a scoring keeps, has in one pass, and has gradients of by themselves at a time."""
+    n, source = getattr(options, "n_examples", 0), getattr(options, "source", "train")
+    there = spec.dataset_entry.validation if source == "validation" else spec.dataset_entry.train
+    examples = there if n == "all" else min(int(n), there)
+    of_its_own = min(getattr(options, "per_sample_chunk", 0), examples) if getattr(options, "per_sample", False) else 0
+    return examples, min(getattr(options, "scoring_batch", 0), examples), of_its_own
 
 
 def machine() -> int:

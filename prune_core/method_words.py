@@ -6,14 +6,19 @@ from typing import Any, Literal, NamedTuple, get_args, get_origin
 from pydantic.fields import FieldInfo
 
 from . import catalogue
-from .catalogue import Criterion, DataSet, Entry, Model, Protocol
+from .catalogue import Allocation, Criterion, DataSet, Entry, Model, Protocol
 from .catalogue.entry import Paper, Recipe
 from .spec_words import ABSENT, title_of, value_of
 
 NEEDS = {
-    "data": "training images", "labels": "their labels", "gradients": "one backward pass", "trained": "the weights, best after some training",
+    "data": "training images", "labels": "their labels", "gradients": "one backward pass",
+    "per_sample": "the gradient of each image alone", "curvature": "second derivatives of the loss", "batch_norm": "batch norm behind what it ranks",
+    "trained": "the weights, best after some training",
 }  # fmt: skip
 USES = {"training": "trains the network", "criterion": "asks a criterion", "sparsity": "removes a chosen share"}
+RANKS = {"network": "all of them together", "layer": "those of each layer by themselves"}
+AUGMENTATIONS: Mapping[str, str] = {"shift": "shifted by up to 4 pixels", "mirror": "mirrored"}
+MOST_CLASSES = 20
 BOUNDS = (("ge", "at least {:,}"), ("gt", "above {:,}"), ("le", "at most {:,}"), ("lt", "below {:,}"))
 
 
@@ -44,6 +49,14 @@ KINDS = (
 )
 
 
+def addresses() -> dict[str, Entry]:
+    """Every entry by what the page Methods is asked for: its name, behind its kind where an earlier kind has one of that name."""
+    found: dict[str, Entry] = {}
+    for kind in KINDS:
+        found |= {f"{kind.one.replace(' ', '-')}-{name}" if name in found else name: entry for name, entry in kind.entries.items()}
+    return found
+
+
 def kind_of(entry: Entry) -> Kind:
     return next(kind for kind in KINDS if kind.entries.get(entry.name) is entry)
 
@@ -54,14 +67,16 @@ def needs(criterion: Criterion) -> str:
     return listed(found) if found else "nothing but the network"
 
 
-def removes(criterion: Criterion) -> str:
-    return listed([f"{'single ' if g == 'weight' else 'whole '}{g}s" for g in ("weight", "channel") if g in criterion.granularities])
+def removes(entry: Criterion | Allocation) -> str:
+    return listed([f"{'single ' if g == 'weight' else 'whole '}{g}s" for g in ("weight", "channel") if g in entry.granularities])
 
 
 def reads(protocol: Protocol) -> str:
     """What a protocol does with a run's settings, in plain words."""
     if "parent" in protocol.uses:
         return "starts from a finished run: its network, data, criterion and amount removed stand"
+    if protocol.page and "training" in protocol.uses:
+        return "trains the network if asked to, then measures and asks criteria; removes nothing"
     return listed([words for use, words in USES.items() if use in protocol.uses]) or "asks criteria for scores and changes nothing"
 
 
@@ -72,6 +87,8 @@ def facts(entry: Entry) -> list[tuple[str, str]]:
         case Criterion():
             found = [("Needs", needs(entry)), ("Removes", removes(entry)),
                      ("Shared out by", value_of("allocation", entry.default_allocation).lower() + ", if nobody chooses")]  # fmt: skip
+        case Allocation():
+            found = [("Shares out", removes(entry)), ("Ranks", RANKS[entry.within])]
         case Protocol():
             found = [("What it does", reads(entry))]
         case Model():
@@ -84,17 +101,54 @@ def facts(entry: Entry) -> list[tuple[str, str]]:
             found += [(f"Recipe on {value_of('dataset', name)}", recipe(r)) for name, r in entry.recipes.items()]
         case DataSet():
             found = [("Images", f"{entry.train:,} to train on, {entry.validation:,} to validate, {entry.test:,} to test"),
-                     ("Size", f"{shape(entry.shape)}, {len(entry.classes)} classes: {', '.join(entry.classes)}"),
+                     ("Of a class", f"{balance(entry)} to train on"),
+                     ("Size", f"{shape(entry.shape)}, {classes(entry)}"),
                      ("Standardised", f"mean {spaced(entry.mean)}, standard deviation {spaced(entry.std)}"),
-                     ("Recipe", recipe(entry.recipe)), ("Licence", entry.licence),
-                     ("Download", f"{entry.download_bytes / 1e6:.0f} MB, once" if entry.files else "none: it comes with the software")]  # fmt: skip
+                     ("Recipe", recipe(entry.recipe)), ("Augmentation", augmentation(entry)), ("Licence", entry.licence),
+                     ("Download", download(entry))]  # fmt: skip
     return [*found, ("On the command line", entry.name)]
 
 
 def recipe(found: Recipe) -> str:
     """How a network is trained, on one line; what is not said is left out."""
     told = {name: value for name in Recipe.model_fields if (value := getattr(found, name)) is not None and name != "augment"}
-    return ", ".join(f"{title_of(name).lower() if name != 'optimizer' else 'by'} {value_of(name, value)}" for name, value in told.items())
+    said = [f"{title_of(name).lower() if name != 'optimizer' else 'by'} {value_of(name, value)}" for name, value in told.items()]
+    return ", ".join([*said, *(["images augmented"] if found.augment else [])])
+
+
+def classes(entry: DataSet) -> str:
+    """How many classes and which; of a long list its ends."""
+    names = ", ".join(entry.classes) if len(entry.classes) <= MOST_CLASSES else f"from {entry.classes[0]} to {entry.classes[-1]}"
+    return f"{len(entry.classes)} classes: {names}"
+
+
+def balance(entry: DataSet) -> str:
+    """Training images of the rarest and the most frequent class."""
+    least, most = min(entry.balance.train), max(entry.balance.train)
+    return f"{'' if entry.balance.exact else 'about '}{least:,}{f' to {most:,}' if most > least else ''}"
+
+
+def about_images(entry: DataSet) -> str:
+    """A data set in a line for a form: how many images, how evenly spread over classes, under which licence, what to beware of."""
+    parts = f"{entry.train:,} images to train on, {entry.validation:,} to validate, {entry.test:,} to test"
+    return " ".join(filter(None, (f"{parts}; {balance(entry)} training images a class.", entry.caution, f"Licence: {entry.licence}.")))
+
+
+def augmentation(entry: DataSet) -> str:
+    """What may be done to its training images by chance, and whether it is if nobody chooses."""
+    if not entry.augmentation:
+        return "none"
+    usual = "if nobody chooses" if entry.recipe.augment else "if asked for"
+    return f"{listed([AUGMENTATIONS[each] for each in entry.augmentation])}, {usual}"
+
+
+def download(entry: DataSet) -> str:
+    """Where its files come from."""
+    if not entry.files:
+        return "none: it comes with the software"
+    if entry.downloads:
+        return f"{entry.download_bytes / 1e6:.0f} MB, once"
+    return f"none: {listed([file.path for file in entry.files])} has to be put into the data folder"
 
 
 def paper(found: Paper) -> str:

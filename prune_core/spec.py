@@ -3,25 +3,31 @@
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, ValidationError, field_validator, model_validator
 
 from . import catalogue
-from .catalogue import Criterion, DataSet, Entry, Model, Options, Protocol
-from .steps import Granularity, percent
+from .catalogue import Allocation, Criterion, DataSet, Entry, Model, Options, Protocol
+from .catalogue.entry import DataSetOptions
+from .catalogue.protocols import JudgeOptions
+from .steps import DECILES, Granularity, percent
 from .wording import Problem, SpecError, problems_of, refuse, shown, unknown
 
 TABLES: Mapping[str, Mapping[str, Entry]] = {
-    "model": catalogue.models, "dataset": catalogue.datasets, "criterion": catalogue.criteria, "protocol": catalogue.protocols
+    "model": catalogue.models, "dataset": catalogue.datasets, "criterion": catalogue.criteria, "protocol": catalogue.protocols,
+    "allocation": catalogue.allocations,
 }  # fmt: skip
 DEFAULTS = {"model": "lenet_300_100", "dataset": "digits", "criterion": "snip", "protocol": "prune_at_init"}
 TRAINING = ("optimizer", "lr", "momentum", "weight_decay", "batch_size", "lr_milestones", "augment")
-BY_SCORE = {"smallest": "lowest scores first", "largest": "highest scores first", "random": "by lot"}
-BY_SIZE = {"smallest": "smallest first", "largest": "largest first", "random": "by lot"}
+D_FIRST = {target: f"D{j} first" for target, j in DECILES.items()}
+BY_SCORE = {"smallest": "lowest scores first", "largest": "highest scores first", "random": "by lot"} | D_FIRST
+BY_SIZE = {"smallest": "smallest first", "largest": "largest first", "random": "by lot"} | D_FIRST
 METHODS = {"from_scratch": "{}, from scratch", "mask_control": "{}, {} mask", "train_longer": "{}, trained on"}
 LONGEST_JSON = 1_000_000
+NAMED = 3  # criteria that a title names one by one
+MOST_COUNTS = 6_000  # of an agreement: up to nine characters each
 
 
 class Parent(BaseModel):
@@ -60,6 +66,7 @@ class RunSpec(BaseModel):
         None, description="Remove single weights or whole channels. Default: weights where the criterion ranks them."
     )
     allocation: str | None = Field(None, description="How what is kept is shared out over the layers. Default: the criterion's.")
+    allocation_options: SerializeAsAny[Options] = Field(default_factory=Options)
     epochs: int = Field(10, ge=0, le=10_000, description="All training of the run: passes over the training images.")
     batch_size: int | None = Field(None, ge=1, le=65_536, description="Images in one training step.")
     optimizer: Literal["sgd", "adam"] | None = Field(None, description="SGD with momentum, or Adam.")
@@ -69,7 +76,10 @@ class RunSpec(BaseModel):
     lr_milestones: tuple[float, ...] | None = Field(
         None, max_length=32, description="Fractions of a training phase after which the rate falls to a tenth."
     )
-    augment: bool | None = Field(None, description="Shift and flip training images by chance. No data set here asks for it yet.")
+    augment: bool | None = Field(
+        None,
+        description="Change training images by chance, anew in every epoch: shift them by up to 4 pixels and, where the data allow, mirror them.",
+    )
     keep_weights: Literal["final", "each"] = Field("final", description="Keep the final weights only, or those before each pruning too.")
     seed: int = Field(0, ge=0, lt=2**63, description="Names every use of chance: the same seed repeats the run bit for bit.")
     device: str = Field("auto", description="Where it computes: auto, cpu, cuda or cuda:N.")
@@ -85,7 +95,11 @@ class RunSpec(BaseModel):
             raise SpecError([Problem("spec", f"must be an object of fields and values, got {shown(data)}.")])
         data, problems = dict(data), []
         for field, table in TABLES.items():
-            name = data.get(field, DEFAULTS[field])
+            name = data.get(field, DEFAULTS.get(field))
+            if name is None and isinstance(data.get(f"{field}_options"), dict) and data.pop(f"{field}_options"):
+                problems.append(
+                    Problem(f"{field}_options", f"belong to a named {field}, and none is named. Choices: {', '.join(sorted(table))}.")
+                )
             if not isinstance(name, str) or name not in table:
                 continue
             options = data.pop(f"{field}_options", None)
@@ -107,18 +121,11 @@ class RunSpec(BaseModel):
             raise SpecError(problems)
         return spec
 
-    @field_validator("model", "dataset", "criterion", "protocol")
+    @field_validator("model", "dataset", "criterion", "protocol", "allocation")
     @classmethod
     def is_in_the_catalogue(cls, name: str | None, info: Any) -> str | None:
         if name is not None and name not in TABLES[info.field_name]:
             raise refuse(unknown(name, TABLES[info.field_name]))
-        return name
-
-    @field_validator("allocation")
-    @classmethod
-    def is_an_allocation(cls, name: str | None) -> str | None:
-        if name is not None and name not in catalogue.allocations:
-            raise refuse(unknown(name, catalogue.allocations))
         return name
 
     @field_validator("device")
@@ -148,19 +155,35 @@ class RunSpec(BaseModel):
 
     @model_validator(mode="after")
     def fits_together(self) -> Self:
-        problems = [*self.shape_problems(), *self.criterion_problems(), *self.score_problems()]
-        if self.augment:
-            problems.append(Problem("augment", f"{self.dataset} has no augmentation. Choices: false."))
-        problems += self.parent_problems()
+        if wrong := self.class_problems():
+            raise SpecError(wrong)
+        problems = [*self.shape_problems(), *self.criterion_problems(), *self.allocation_problems(), *self.score_problems()]
+        if self.augment and not self.dataset_entry.augmentation:
+            able = ", ".join(sorted(d.name for d in catalogue.datasets.values() if d.augmentation))
+            problems.append(Problem("augment", f"{self.dataset} has no augmentation. Choices: false. Data sets that have: {able}."))
+        if self.data_options.labels == "random" and "training" not in self.protocol_entry.uses:
+            problems.append(
+                Problem("dataset_options.labels", f"{self.protocol} trains nothing, and scores see true labels. Choices: true.")
+            )
+        problems += [*self.judge_problems(), *self.parent_problems(), *self.batch_problems()]
         if problems:
             raise SpecError(problems)
         return self
 
+    def class_problems(self) -> list[Problem]:
+        """Before all others, which ask what the options make of the data set."""
+        count = len(catalogue.datasets[self.dataset].classes)
+        if wrong := [c for c in self.data_options.classes if not 0 <= c < count]:
+            return [Problem("dataset_options.classes", f"{self.dataset} has classes 0 to {count - 1}, got {wrong[0]}.")]
+        if len(self.data_options.classes) == count:
+            return [Problem("dataset_options.classes", f"these are all {count} classes of {self.dataset}. Leave it out.")]
+        return []
+
     def shape_problems(self) -> list[Problem]:
         model, data = self.model_entry, self.dataset_entry
-        if data.shape == model.input_shape and len(data.classes) == model.classes:
+        if data.shape == model.input_shape:
             return []
-        fits = sorted(d.name for d in catalogue.datasets.values() if d.shape == model.input_shape and len(d.classes) == model.classes)
+        fits = sorted(d.name for d in catalogue.datasets.values() if d.shape == model.input_shape) or ["none yet"]
         return [
             Problem(
                 "dataset",
@@ -182,11 +205,22 @@ class RunSpec(BaseModel):
                 Problem("granularity", f"{entry.name} ranks {' or '.join(sorted(entry.granularities))}s, got '{self.granularity}'.")
             )
         if self.resolved_granularity == "channel" and not self.model_entry.channel_groups:
-            fits = sorted(m.name for m in catalogue.models.values() if m.channel_groups)
+            takes = self.dataset_entry.shape
+            fits = sorted(m.name for m in catalogue.models.values() if m.channel_groups and m.input_shape == takes)
             problems.append(Problem("model", f"{self.model} has no channels to prune. Models that have: {', '.join(fits)}."))
+        if "batch_norm" in entry.needs and not self.normalises:
+            ranks = sorted(c.name for c in catalogue.criteria.values() if "channel" in c.granularities and "batch_norm" not in c.needs)
+            problems.append(
+                Problem("criterion", f"{entry.name} reads batch norm, which {self.model} has not. Choices: {', '.join(ranks)}.")
+            )
         options = self.criterion_options
-        if getattr(options, "reduce", None) == "sample" and getattr(options, "bn_mode", None) == "train":
-            problems.append(Problem("criterion_options.bn_mode", "'train' couples the images of a batch, so 'reduce' can't be 'sample'."))
+        if getattr(options, "per_sample", False) and getattr(options, "bn_mode", None) == "train":
+            problems.append(
+                Problem(
+                    "criterion_options.bn_mode",
+                    f"'train' couples the images of a batch, and {entry.name} asks for the gradient of each alone. Choices: eval.",
+                )
+            )
         if getattr(options, "reinit_after", "no") != "no" and self.protocol != "prune_at_init" and self.parent is None:
             problems.append(Problem("criterion_options.reinit_after", f"{self.protocol} never draws weights anew. Choices: no."))
         if self.resolved_granularity == "channel":
@@ -209,6 +243,62 @@ class RunSpec(BaseModel):
             )
         return problems
 
+    def allocation_problems(self) -> list[Problem]:
+        entry, granularity = self.allocation_entry, self.resolved_granularity
+        if entry is None:
+            return []
+        problems = []
+        if granularity not in entry.granularities:
+            fits = sorted(a.name for a in catalogue.allocations.values() if granularity in a.granularities)
+            problems.append(
+                Problem("allocation", f"{entry.name} shares out weights, and {granularity}s are pruned here. Choices: {', '.join(fits)}.")
+            )
+        target = getattr(self.protocol_options, "target", "smallest")
+        if target in DECILES and entry.within == "network":
+            fits = sorted(a.name for a in catalogue.allocations.values() if a.within == "layer" and granularity in a.granularities)
+            problems.append(
+                Problem(
+                    "protocol_options.target",
+                    f"{target} is cut within each layer, and allocation {entry.name} ranks over all of them. "
+                    f"Allocations that fit: {', '.join(fits)}.",
+                )
+            )
+        given, ranked = getattr(self.allocation_options, "fractions", ()), self.ranked_layers
+        if given and ranked and len(given) != len(ranked):
+            problems.append(
+                Problem("allocation_options.fractions", f"{self.model} needs {len(ranked)} ({', '.join(ranked)}), got {len(given)}.")
+            )
+        return problems
+
+    @property
+    def ranked_layers(self) -> tuple[str, ...]:
+        """Titles of the layers whose units are ranked, in the order of the network; none where patterns choose them by parameter."""
+        if self.resolved_granularity == "channel":
+            return tuple(group.title for group in self.model_entry.channel_groups)
+        if any(getattr(self.criterion_options, name, None) for name in ("include_bias", "include", "exclude")):
+            return ()
+        return tuple(layer.title for layer in self.model_entry.layers)
+
+    def batch_problems(self) -> list[Problem]:
+        """Batch norm over single numbers can't standardise one image: no batch that trains it, or scores in training mode, may be so short."""
+        if self.model_entry.least_batch == 1:
+            return []
+        found, options = [], self.criterion_options
+        if "training" in self.protocol_entry.uses:
+            found.append(("batch_size", self.resolved().batch_size, self.dataset_entry.train))
+        if getattr(options, "bn_mode", None) == "train" or getattr(options, "calibrate_bn", 0):
+            asked = getattr(options, "n_examples", None)
+            images = asked if isinstance(asked, int) else self.dataset_entry.train
+            found.append(("criterion_options.scoring_batch", getattr(options, "scoring_batch", None), images))
+        return [
+            Problem(
+                field,
+                f"{size:,} leaves a last batch of one image of {images:,}, and {self.model} needs two for batch norm. Choose another.",
+            )
+            for field, size, images in found
+            if size and (size == 1 or images % size == 1)
+        ]
+
     def parent_problems(self) -> list[Problem]:
         reads = "parent" in self.protocol_entry.uses
         if reads and self.parent is None:
@@ -220,13 +310,21 @@ class RunSpec(BaseModel):
             return [Problem("parent", f"{self.protocol} starts from nothing. Protocols that start from another run: {', '.join(able)}.")]
         return []
 
+    @property
+    def normalises(self) -> bool:
+        """Whether batch norm stands behind every layer that can lose channels."""
+        return all(group.batch_norm is not None for group in self.model_entry.channel_groups)
+
     def score_problems(self) -> list[Problem]:
         problems = []
+        judging = isinstance(self.protocol_options, JudgeOptions)
         for name in getattr(self.protocol_options, "criteria", ()):
             if name not in catalogue.criteria:
                 problems.append(Problem("protocol_options.criteria", unknown(name, catalogue.criteria)))
-            elif "weight" not in catalogue.criteria[name].granularities and not self.model_entry.channel_groups:
+            elif not (judging or "weight" in catalogue.criteria[name].granularities or self.model_entry.channel_groups):
                 problems.append(Problem("protocol_options.criteria", f"{name} ranks channels, and {self.model} has none to prune."))
+            elif "batch_norm" in catalogue.criteria[name].needs and not self.normalises:
+                problems.append(Problem("protocol_options.criteria", f"{name} reads batch norm, which {self.model} has not."))
         for s in getattr(self.protocol_options, "sparsities", ()):
             if not 0 <= s < 1:
                 problems.append(Problem("protocol_options.sparsities", f"must be at least 0 and below 1, got {s:g}."))
@@ -234,19 +332,91 @@ class RunSpec(BaseModel):
         for n in getattr(self.protocol_options, "batch_sizes", ()):
             if not 1 <= n <= self.dataset_entry.train:
                 problems.append(Problem("protocol_options.batch_sizes", f"must be between 1 and {self.dataset_entry.train:,}, got {n:,}."))
+        if not problems and getattr(self.protocol_options, "measure", ()) == ("agreement",):
+            problems += [Problem("protocol_options.measure", why) for why in self.agreement_problems()]
+        return problems
+
+    def agreement_problems(self) -> list[str]:
+        """Why criteria can't be compared as asked, in words."""
+        options: Any = self.protocol_options
+        names, problems = options.criteria, []
+        if len(set(names)) < max(2, len(names)):
+            problems.append(f"agreement compares two criteria or more, each once, got {', '.join(names)}.")
+        elif common_granularity(names) is None:
+            units = (f"{name} ranks {'weights' if 'weight' in catalogue.criteria[name].granularities else 'channels'}" for name in names)
+            problems.append(f"agreement compares criteria that rank the same units: {', '.join(units)}.")
+        if options.classes != "all" or len(options.batch_sizes) > 1:
+            problems.append("agreement compares criteria that saw the same images: set classes to all, and one of batch_sizes.")
+        if options.rounds != "once":
+            problems.append("agreement compares scores that were asked for once: set rounds to once.")
+        if (n := len(names) * (len(names) - 1) // 2 * len(options.sparsities)) > MOST_COUNTS:
+            problems.append(
+                f"agreement of {len(names)} criteria at {len(options.sparsities)} sparsities makes {n:,} counts, and at most {MOST_COUNTS:,} "
+                "go into one event. Ask for fewer criteria or sparsities."
+            )
+        return problems
+
+    def judge_problems(self) -> list[Problem]:
+        options = self.protocol_options
+        if not isinstance(options, JudgeOptions):
+            return []
+        problems, train = list[Problem](), self.dataset_entry.train
+        if options.unit == "channel" and not self.model_entry.channel_groups:
+            fits = sorted(m.name for m in catalogue.models.values() if m.channel_groups)
+            problems.append(Problem("model", f"{self.model} has no channels to take out. Models that have: {', '.join(fits)}."))
+        able = sorted(c.name for c in catalogue.criteria.values() if options.unit in c.granularities)
+        for field, names in (("criteria", options.criteria), ("cut_by", (options.cut_by,) if options.cut_by else ())):
+            problems += [
+                Problem(f"protocol_options.{field}", f"{name} ranks no {options.unit}s, which are taken out here. Choices: {', '.join(able)}.")
+                for name in names if name in catalogue.criteria and name not in able
+            ]  # fmt: skip
+        if options.cut_by and options.cut_by not in catalogue.criteria:
+            problems.append(Problem("protocol_options.cut_by", unknown(options.cut_by, able)))
+        for field in ("images", "n_examples"):
+            if (asked := getattr(options, field)) and asked > train:
+                problems.append(
+                    Problem(
+                        f"protocol_options.{field}", f"must be at most {train:,}, the training images of {self.dataset}, got {asked:,}."
+                    )
+                )
         return problems
 
     @property
     def model_entry(self) -> Model:
-        return catalogue.models[self.model]
+        """The network as this run builds it."""
+        return catalogue.models[self.model].built(self.model_options, len(self.dataset_entry.classes))
+
+    @property
+    def network(self) -> str:
+        """The network by name, with its size where that is not the usual one: "vgg_16 at half of its channels". What compares runs goes by it."""
+        return f"{self.model} {self.model_options.size}".strip()
 
     @property
     def dataset_entry(self) -> DataSet:
-        return catalogue.datasets[self.dataset]
+        """The data set as this run learns it."""
+        return catalogue.datasets[self.dataset].asked(self.data_options)
+
+    @property
+    def data_options(self) -> DataSetOptions:
+        assert isinstance(self.dataset_options, DataSetOptions)
+        return self.dataset_options
+
+    @property
+    def data(self) -> str:
+        """The data set by name, with what its options make of it: "mnist with random labels". What compares runs goes by it."""
+        return f"{self.dataset} {self.data_options.words}".strip()
 
     @property
     def criterion_entry(self) -> Criterion | None:
         return None if self.criterion is None else catalogue.criteria[self.criterion]
+
+    @property
+    def allocation_entry(self) -> Allocation | None:
+        """How units are shared out, the criterion's own way where nothing is said; None where nothing is pruned by scores."""
+        criterion = self.criterion_entry
+        if criterion is None or "allocation" not in self.protocol_entry.uses:
+            return None
+        return catalogue.allocations[self.allocation or criterion.default_allocation]
 
     @property
     def protocol_entry(self) -> Protocol:
@@ -280,11 +450,15 @@ class RunSpec(BaseModel):
             known |= dict.fromkeys(TRAINING) | {"epochs": 0}
         if "criterion" not in uses or entry is None:
             known |= {"criterion": None, "criterion_options": Options(), "sparsity": 0.0, "granularity": None, "allocation": None}
+            known |= {"allocation_options": Options()}
         else:
             known |= {"granularity": self.resolved_granularity, "allocation": self.allocation or entry.default_allocation}
         if "sparsity" not in uses:
             known |= {"keep_weights": "final"}
-        known |= {"protocol_options": self.protocol_options.resolved({**dict(self), **known, "initialisation": self.initialisation})}
+        around = {**dict(self), **known, "initialisation": self.initialisation, "usual_rounds": 1 if entry is None else entry.rounds}
+        around["unfit"] = {name for name, c in catalogue.criteria.items() if "batch_norm" in c.needs and not self.normalises}
+        around["rounds_of"] = {name: criterion.rounds for name, criterion in catalogue.criteria.items()}
+        known |= {"protocol_options": self.protocol_options.resolved(around)}
         return self.model_copy(update=known)
 
     @property
@@ -298,7 +472,14 @@ class RunSpec(BaseModel):
         return self._digest(exclude={"device": True, "seed": True, "parent": {"fingerprint", "mask_checksum"}})
 
     def _digest(self, exclude: Any) -> str:
-        data = self.resolved().model_dump(mode="json", exclude=exclude)
+        spec = self.resolved()
+        data = spec.model_dump(mode="json", exclude=exclude)
+        if not data["allocation_options"]:
+            del data["allocation_options"]  # fingerprints from before there was any allocation with options stay
+        for field, options in spec:
+            for name in options.later if isinstance(options, Options) else ():
+                if getattr(options, name) == type(options).model_fields[name].default:
+                    del data[field][name]
         return hashlib.sha256(json.dumps(data, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
     @classmethod
@@ -330,8 +511,14 @@ class RunSpec(BaseModel):
         if self.protocol == "score":
             options: Any = self.protocol_options
             names = ", ".join(catalogue.criteria[c].title for c in options.criteria)
+            names = names if len(options.criteria) <= NAMED else f"{len(options.criteria)} criteria's"
             of = " by class" if options.classes == "each" else " by number of images" if len(options.batch_sizes) > 1 else ""
-            return f"{names} scores{of}" + (", shuffled labels" if options.labels == "shuffled" else "")
+            rounds = " in rounds" if options.rounds == "own" else ""
+            starts = f", {len(options.initialisations)} initialisations" if len(options.initialisations) > 1 else ""
+            return f"{names} scores{of}{rounds}{starts}" + (", shuffled labels" if options.labels == "shuffled" else "")
+        if self.protocol == "judge":
+            trained = f"{self.epochs:,} {'epoch' if self.epochs == 1 else 'epochs'}"
+            return f"Criteria judged, {trained}" if self.epochs else "Criteria judged before training"
         if "criterion" not in self.protocol_entry.uses or entry is None:
             return "Dense, trained on" if self.protocol == "train_longer" else "Dense"
         how = METHODS.get(self.protocol, "{}")
@@ -346,8 +533,14 @@ class RunSpec(BaseModel):
     @property
     def who_goes(self) -> str:
         """Which units a pruning removes, in words: "smallest first", "by lot"; empty where nothing says so."""
-        by = BY_SIZE if self.criterion in ("magnitude", "l2_norm") else BY_SCORE
+        by = BY_SIZE if self.criterion_entry and self.criterion_entry.family == "magnitude" else BY_SCORE
         return by.get(getattr(self.protocol_options, "target", ""), "")
+
+
+def common_granularity(names: Sequence[str]) -> Granularity | None:
+    """What all of the criteria rank, weights before channels; None where they have no unit in common."""
+    common = frozenset[Granularity]({"weight", "channel"}).intersection(*(catalogue.criteria[name].granularities for name in names))
+    return "weight" if "weight" in common else "channel" if common else None
 
 
 def nested(data: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from pydantic.fields import FieldInfo
 
 from . import catalogue
 from .catalogue import Entry
+from .catalogue.networks.options import part
 from .spec import RunSpec
 from .steps import percent
 
@@ -70,26 +71,23 @@ def settings_of(spec: RunSpec) -> list[Setting]:
         group = "Training" if name in GROUPS else "Run"
         usual = getattr(spec, name) == default
         found.append(Setting(name, TITLES.get(name) or title_of(name, RunSpec.model_fields[name]), value_of(name, value), group, usual))
-    for field in ("criterion", "protocol", "model", "dataset"):
+    for field in ("allocation", "criterion", "protocol", "model", "dataset"):
         entry = ENTRIES[field].get(getattr(resolved, field) or "")
         options = getattr(resolved, f"{field}_options")
-        if entry is not None and isinstance(options, entry.options):
-            found += of_options(options, getattr(spec, f"{field}_options"), f"{field}_options.", entry.title)
+        if entry is not None and type(options) is entry.options:
+            unsaid = spec.model_copy(update={f"{field}_options": entry.options()}).resolved()
+            found += of_options(options, getattr(unsaid, f"{field}_options"), f"{field}_options.", entry.title)
     return found
 
 
-def of_options(options: BaseModel, chosen: BaseModel, prefix: str, group: str) -> list[Setting]:
-    told = chosen.model_dump()
+def of_options(options: BaseModel, unsaid: BaseModel, prefix: str, group: str) -> list[Setting]:
+    """unsaid: the same options as they resolve where nobody says anything."""
     return [
         Setting(
-            prefix + name,
-            title_of(name, info),
-            value_of(name, getattr(options, name)),
-            group,
-            told.get(name) == info.get_default(call_default_factory=True),
+            prefix + name, title_of(name, info), value_of(name, getattr(options, name)), group, getattr(options, name) == getattr(unsaid, name)
         )
         for name, info in type(options).model_fields.items()
-    ]
+    ]  # fmt: skip
 
 
 def read_by(spec: RunSpec, name: str) -> bool:
@@ -124,10 +122,12 @@ def value_of(name: str, value: Any) -> str:
         return ABSENT
     if isinstance(value, bool):
         return "yes" if value else "no"
-    if name in ("sparsity", "lr_milestones", "sparsities"):
+    if name in ("sparsity", "lr_milestones", "sparsities", "fractions"):
         return listed([percent(v) for v in value]) if isinstance(value, tuple) else percent(value)
     if name == "granularity":
         return f"{value}s"
+    if name == "width":
+        return "all channels" if value == 1 else f"{part(value)} of all channels"
     if name == "parent":
         return f"run {value.fingerprint[:8]}, after event {value.event}"
     if name == "criteria":

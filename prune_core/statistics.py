@@ -89,6 +89,14 @@ class Correlation(NamedTuple):
     n: int
 
 
+class Ranks(NamedTuple):
+    """How two orders agree over `n` pairs: Spearman's rho and Kendall's tau-b."""
+
+    spearman: Coefficient
+    kendall: Coefficient
+    n: int
+
+
 def interval(values: Sequence[float]) -> Interval:
     """Mean and t-interval of independent values. Raises ValueError for no values."""
     if not len(values):
@@ -130,14 +138,62 @@ def correlation(x: Sequence[float], y: Sequence[float]) -> Correlation | None:
         return None
     from scipy.stats import kendalltau
 
-    drawn = np.random.default_rng(0).multinomial(n, np.full(n, 1 / n), size=RESAMPLES).astype(np.float64)
-    once = np.ones((1, n))
+    drawn, once = resamples(n), np.ones((1, n))
     r, tau = float(pearsons(a, b, once)[0]), float(kendalls(a, b, once)[0])
     return Correlation(
         Coefficient(r, *between(pearsons(a, b, drawn)), pearson_p(r, n)),
         Coefficient(tau, *between(kendalls(a, b, drawn)), float(kendalltau(a, b).pvalue)),
         n,
     )
+
+
+def ranks(x: Sequence[float], y: Sequence[float]) -> Ranks | None:
+    """How the order of one quantity agrees with that of another; None, intervals and p as `correlation` has them."""
+    a, b = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
+    n = len(a)
+    if n < FEWEST_PAIRS or np.ptp(a) == 0 or np.ptp(b) == 0:
+        return None
+    from scipy.stats import kendalltau
+
+    drawn, once = resamples(n), np.ones((1, n))
+    rho, tau = float(spearmans(a, b, once)[0]), float(kendalls(a, b, once)[0])
+    return Ranks(
+        Coefficient(rho, *between(spearmans(a, b, drawn)), pearson_p(rho, n)),
+        Coefficient(tau, *between(kendalls(a, b, drawn)), float(kendalltau(a, b).pvalue)),
+        n,
+    )
+
+
+def rank_advantage(first: Sequence[float], second: Sequence[float], y: Sequence[float]) -> tuple[float, float]:
+    """95 % interval of Spearman's rho of `first` with y less that of `second` with y, over the same resamples of the same units."""
+    a, b, c = (np.asarray(values, dtype=np.float64) for values in (first, second, y))
+    drawn = resamples(len(c))
+    return between(spearmans(a, c, drawn) - spearmans(b, c, drawn))
+
+
+def resamples(n: int) -> np.ndarray:
+    """How often each of n pairs was drawn in each of 2,000 resamples: (resamples, n), the same at every call."""
+    return np.random.default_rng(0).multinomial(n, np.full(n, 1 / n), size=RESAMPLES).astype(np.float64)
+
+
+def spearmans(x: np.ndarray, y: np.ndarray, times: np.ndarray) -> np.ndarray:
+    """Spearman's rho of every resample: Pearson's r of the ranks that the values have in it. As `pearsons` otherwise."""
+    a, b, n = midranks(x, times), midranks(y, times), times.sum(axis=1, keepdims=True)
+    a, b = a - (n + 1) / 2, b - (n + 1) / 2  # the mean rank, ties or not
+    va, vb, cov = ((times * left * right).sum(axis=1) for left, right in ((a, a), (b, b), (a, b)))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where((va == 0) | (vb == 0), np.nan, np.clip(cov / np.sqrt(va * vb), -1, 1))
+
+
+def midranks(values: np.ndarray, times: np.ndarray) -> np.ndarray:
+    """Rank of every value in every resample, 1 the lowest; equal values, copies too, share the mean of their places. (resamples, n)."""
+    order = np.argsort(values, kind="stable")
+    starts = np.flatnonzero(np.diff(values[order], prepend=np.nan) != 0)
+    alike = np.add.reduceat(times[:, order], starts, axis=1)
+    middle = np.cumsum(alike, axis=1) - (alike - 1) / 2
+    result = np.empty_like(times)
+    result[:, order] = np.repeat(middle, np.diff(starts, append=len(values)), axis=1)
+    return result
 
 
 def pearsons(x: np.ndarray, y: np.ndarray, times: np.ndarray) -> np.ndarray:

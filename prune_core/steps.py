@@ -3,13 +3,27 @@
 Points in training are epochs as real numbers, counted from the start of the run.
 """
 
-from typing import Annotated, Any, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 Granularity = Literal["weight", "channel"]
-Target = Literal["smallest", "largest", "random"]
+Decile = Literal[
+    "decile_0", "decile_1", "decile_2", "decile_3", "decile_4", "decile_5", "decile_6", "decile_7", "decile_8", "decile_9", "decile_10"
+]
+Target = Literal["smallest", "largest", "random", Decile]
+DECILES: Mapping[str, int] = {target: j for j, target in enumerate(get_args(Decile))}
+WHICH: Mapping[str, str] = {
+    "smallest": "lowest-scored {}", "largest": "highest-scored {}", "random": "randomly chosen {}",
+    **{target: f"{{}} from decile D{j} of each layer upwards" for target, j in DECILES.items()}, "decile_10": "highest-scored {} of each layer",
+}  # fmt: skip
 Part = Literal["train", "validation", "test"]
+MEASURED: Mapping[str, str] = {
+    "removal": "Take {count:,} {unit}s of {layer} out, each alone, and measure the loss on {images:,} training images",
+    "prediction": "Ask {criterion} what each of these {unit}s is worth",
+    "sensitivity": "Prune {layer} alone by {criterion}, by several amounts, and measure on the validation images",
+}
 
 
 class Frozen(BaseModel):
@@ -30,10 +44,33 @@ class Initialise(Frozen):
         return f"Draw all weights {again}({self.initialisation} initialisation)"
 
 
+class Prune(Frozen):
+    """Remove units by the last scores until exactly `sparsity` of all prunable ones is gone.
+
+    `target`: who goes. `decile_j`: within each layer, its survivors ascending from rank floor(j n / 10) upwards; `decile_10` its highest.
+    """
+
+    kind: Literal["prune"] = "prune"
+    sparsity: float
+    granularity: Granularity = "weight"
+    allocation: str = "global"
+    allocation_options: dict[str, Any] = Field(default_factory=dict)
+    target: Target = "smallest"
+    keep_min: int = 0
+    round: int = 0
+
+    @property
+    def words(self) -> str:
+        return f"Remove the {WHICH[self.target].format(f'{self.granularity}s')}, {percent(self.sparsity)} gone in all"
+
+
 class Score(Frozen):
     """Ask a criterion for a score of every weight (or channel) that is left.
 
     `sparsities`: not for pruning but for looking: count for each of them what would be kept, per input pixel and layer.
+    `rehearsals`: prunings tried one after another before the scores that count, each by scores of what the one before it left; none is put on.
+    `lasting`: what a rehearsal takes away stays away in those after it; else it has a score again and may return.
+    `held`: the scores are held for the measurement that compares them.
     """
 
     kind: Literal["score"] = "score"
@@ -42,6 +79,14 @@ class Score(Frozen):
     granularity: Granularity = "weight"
     round: int = 0
     sparsities: tuple[float, ...] = ()
+    rehearsals: tuple[Prune, ...] = ()
+    lasting: bool = False
+    held: bool = False
+
+    @property
+    def scorings(self) -> int:
+        """How often the criterion is asked."""
+        return len(self.rehearsals) + 1
 
     @property
     def words(self) -> str:
@@ -49,7 +94,9 @@ class Score(Frozen):
         images = "" if n is None else f" on {n:,} images" if isinstance(n, int) else " on all images"
         only = f" of class {', '.join(map(str, classes))}" if classes else ""
         labels = " with shuffled labels" if self.options.get("labels") == "shuffled" else ""
-        return f"Score every {self.granularity} by {self.criterion}{images}{only}{labels}"
+        between = f"removing {self.granularity}s" if self.lasting else "with weights returning"
+        times = f", {self.scorings:,} times, {between} between" if self.rehearsals else ""
+        return f"Score every {self.granularity} by {self.criterion}{images}{only}{labels}{times}"
 
 
 class Inherit(Frozen):
@@ -72,23 +119,6 @@ class Inherit(Frozen):
             "shuffled": "the masks of the finished run, shuffled in each layer", "inverted": "the masks of the finished run, inverted",
         }[self.control]  # fmt: skip
         return f"Put on {which}"
-
-
-class Prune(Frozen):
-    """Remove units by the last scores until exactly `sparsity` of all prunable ones is gone."""
-
-    kind: Literal["prune"] = "prune"
-    sparsity: float
-    granularity: Granularity = "weight"
-    allocation: str = "global"
-    target: Target = "smallest"
-    keep_min: int = 0
-    round: int = 0
-
-    @property
-    def words(self) -> str:
-        which = {"smallest": "lowest-scored", "largest": "highest-scored", "random": "randomly chosen"}[self.target]
-        return f"Remove the {which} {self.granularity}s, {percent(self.sparsity)} gone in all"
 
 
 class Train(Frozen):
@@ -131,7 +161,7 @@ class Measure(Frozen):
 
     @property
     def words(self) -> str:
-        return f"Measure {self.what}"
+        return MEASURED.get(self.what, "Measure {what}").format(what=self.what, **self.options)
 
 
 Step = Annotated[Initialise | Inherit | Score | Prune | Train | Evaluate | Measure, Field(discriminator="kind")]

@@ -4,8 +4,8 @@ import hashlib
 from typing import Literal
 
 Purpose = Literal[
-    "initialise", "reinitialise", "order", "reorder", "mask", "scoring", "label_control", "augment", "dropout", "ties", "random", "target",
-    "noise", "split",
+    "initialise", "reinitialise", "order", "reorder", "mask", "scoring", "label_control", "augment", "reaugment", "labels", "dropout", "ties", "random",
+    "target", "noise", "split", "sample",
 ]  # fmt: skip
 
 

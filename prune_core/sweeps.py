@@ -6,6 +6,7 @@ from itertools import product
 from math import prod
 from typing import Any, NamedTuple
 
+from . import catalogue
 from .environment import here
 from .estimate import estimate
 from .spec import RunSpec
@@ -224,7 +225,8 @@ def words_of(specs: Sequence[RunSpec]) -> str:
     parts = [f"{len(values[field])} {PLURALS.get(field) or plural(field)}" for field in order]
     one = specs[0]
     fixed = [one.model_entry.title] if "model" not in varied else []
-    fixed += [one.dataset_entry.title] if "dataset" not in varied else []
+    data = one.dataset_entry if "dataset_options" not in options else catalogue.datasets[one.dataset]
+    fixed += [data.title] if "dataset" not in varied else []
     head = one.method if not {"criterion", "sparsity", "protocol"} & set(varied) else ""
     words = " · ".join(filter(None, (head, " × ".join(parts), *fixed)))
     return words if len(words) <= LONGEST_NAME else words[: LONGEST_NAME - 1] + "…"

@@ -51,7 +51,7 @@ def twins(history: History) -> dict[TwinName, Twin]:
     days = f"{first} {'epoch' if first == 1 else 'epochs'}"
     masked = common(spec) | {
         "criterion": spec.criterion, "criterion_options": spec.criterion_options, "sparsity": spec.sparsity, "granularity": spec.granularity,
-        "allocation": spec.allocation, "parent": parent,
+        "allocation": spec.allocation, "allocation_options": spec.allocation_options, "parent": parent,
     }  # fmt: skip
     scratch, dense = {**masked, "protocol": "from_scratch"}, {**common(spec), "protocol": "dense", "criterion": None}
     control = {**masked, "protocol": "mask_control", "epochs": whole}
@@ -81,7 +81,7 @@ def train_longer(history: History, epochs: int) -> RunSpec:
     so_far = spec.epochs + int(getattr(spec.protocol_options, "after", 0))
     kept: dict[str, Any] = {
         "criterion": spec.criterion, "criterion_options": spec.criterion_options, "sparsity": spec.sparsity, "granularity": spec.granularity,
-        "allocation": spec.allocation,
+        "allocation": spec.allocation, "allocation_options": spec.allocation_options,
     }  # fmt: skip
     lr = history.epochs[-1].lr if history.epochs else spec.lr
     return RunSpec(

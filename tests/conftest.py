@@ -16,7 +16,7 @@ from prune_core.settings import settings  # noqa: E402
 
 def has(dataset: str) -> bool:
     """Whether the files of a data set are here."""
-    return all((settings().data_folder / file.path).exists() for file in catalogue.datasets[dataset].files)
+    return not catalogue.datasets[dataset].missing(settings().data_folder)
 
 
 @pytest.fixture

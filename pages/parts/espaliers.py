@@ -7,12 +7,12 @@ import streamlit as st
 from prune_core.charts.widths import Widths
 from prune_core.charts.widths_drawing import nearest, scene
 
-from .plot import ASSETS
+from .plot import ASSETS, RANGE
 
 VIEWER = st.components.v2.component(
     "espalier.widths",
     html='<div class="espalier-widths"></div>',
-    css=(ASSETS / "widths.css").read_text(),
+    css=RANGE + (ASSETS / "widths.css").read_text(),
     js=(ASSETS / "widths.js").read_text(),
     isolate_styles=False,
 )

@@ -11,8 +11,8 @@ from .stored import store
 
 def subjects() -> dict[str, overview.Subject]:
     """What finished runs are of, by title ("LeNet-5 on MNIST"), most runs first."""
-    return {f"{catalogue.models[s.model].title} on {catalogue.datasets[s.dataset].title}": s for s in overview.subjects(store())
-            if s.model in catalogue.models and s.dataset in catalogue.datasets}  # fmt: skip
+    return {f"{title} on {data}": s for s in overview.subjects(store())
+            if (title := catalogue.network_title(s.model)) and (data := catalogue.data_title(s.dataset))}  # fmt: skip
 
 
 def choose(found: dict[str, overview.Subject], *, key: str, first: int = 0) -> str:

@@ -9,18 +9,19 @@ from typing import NamedTuple
 import numpy as np
 import streamlit as st
 
+from prune_core.charts import words
 from prune_core.charts.first_layer import FirstLayerMask, tiled
 from prune_core.charts.pixels import data_uri
 from prune_core.charts.saliency import Grid
 from prune_core.charts.theme import SEQUENTIAL
 
 from .figure import scale_html, text
-from .plot import ASSETS
+from .plot import ASSETS, RANGE
 
 VIEWER = st.components.v2.component(
     "espalier.masks",
     html='<div class="espalier-viewer"></div>',
-    css=(ASSETS / "masks.css").read_text(),
+    css=RANGE + (ASSETS / "masks.css").read_text(),
     js=(ASSETS / "masks.js").read_text(),
     isolate_styles=False,
 )
@@ -85,7 +86,7 @@ def packed(numbers: Grid, key: str, chosen: int, rows: Sequence[int]) -> bytes:
     percents = [round(100 * s) for s in numbers.sparsities]
     counts, filters = numbers.counts, numbers.layout == "filters"
     head = {
-        "key": key, "classes": list(numbers.classes), "sparsities": percents, "rows": [r for r in rows if r in percents],
+        "key": key, "classes": list(numbers.classes), "what": words.capital(numbers.what), "sparsities": percents, "rows": [r for r in rows if r in percents],
         "chosen": chosen if chosen in percents else percents[-1], "of": numbers.of, "image": list(numbers.image),
         "means": numbers.means is not None,
         "colours": SEQUENTIAL, "label": numbers.alt, "one": numbers.one, "where": "in a filter's place" if filters else "at a pixel",

@@ -139,8 +139,8 @@ def pruned(entry: Entry, used: Callable[[RunSpec], bool]) -> bool:
 
 def means(entry: DataSet) -> bool:
     """What its classes look like on average."""
-    spec = RunSpec(protocol="score", dataset=entry.name)
-    run = store().find(spec.fingerprint)
+    model = network_for(entry)
+    run = store().find(RunSpec(protocol="score", model=model, dataset=entry.name).fingerprint) if model else None
     if run is None or run.state != "finished":
         return False
     grid = grid_of(run.id, catalogue.criteria["snip"].name)
@@ -154,3 +154,13 @@ def means(entry: DataSet) -> bool:
         name=f"espalier-{entry.name}", scale=("0", "255", "brightness"),
     )  # fmt: skip
     return True
+
+
+def network_for(entry: DataSet) -> str | None:
+    """The name of a network that takes its images: the usual one if that does; None where none does."""
+    for model in (RunSpec().model, *catalogue.models):
+        try:
+            return RunSpec(model=model, dataset=entry.name).model
+        except SpecError:
+            continue
+    return None

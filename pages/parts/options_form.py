@@ -72,23 +72,28 @@ def among(field: Field, choices: list[Any], label: str, help: str | None, key: s
     if set(choices) == {False, True} and not is_optional(field.info):
         return st.toggle(label, value=field.value, help=help, key=key)
     options = [None, *choices] if is_optional(field.info) else choices
+    if st.session_state.get(key) not in options:
+        st.session_state.pop(key, None)
 
     def worded(value: Any) -> str:
         if value is None:
             return f"{worded(field.default)} (default)" if field.default is not None else "default"
         return field.titles.get(value) or ({True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value).replace("_", " "))
 
-    return st.selectbox(label, options, index=options.index(field.value), format_func=worded, help=help, key=key)
+    return st.selectbox(
+        label, options, index=options.index(field.value) if field.value in options else 0, format_func=worded, help=help, key=key
+    )
 
 
 def number(field: Field, kind: type, label: str, help: str | None, key: str) -> Any:
     """A number within its range. Where None is a value, an empty box is it, with what it stands for in grey."""
     low, high, above = (next((getattr(m, bound) for m in field.info.metadata if hasattr(m, bound)), None) for bound in ("ge", "le", "gt"))
     whole = kind is int
+    step = step_of(field.value or field.default or above or 0.1)
     return st.number_input(
         label,
         min_value=None if low is None else kind(low), max_value=None if high is None else kind(high), value=field.value,
-        step=1 if whole else step_of(field.value or field.default or above or 0.1), format=None if whole else "%g",
+        step=1 if whole else min(step, high / 10) if high else step, format=None if whole else "%g",
         placeholder=f"{field.default:g}" if isinstance(field.default, int | float) else "default", help=help, key=key,
     )  # fmt: skip
 

@@ -13,6 +13,7 @@ import streamlit as st
 from prune_core.charts.theme import DARK, LIGHT, Theme
 
 ASSETS = Path(__file__).parents[2] / "assets"
+RANGE = (ASSETS / "range.css").read_text()  # sliders that are answered in the browser
 PLOT = st.components.v2.component(
     "espalier.plot",
     html='<div class="espalier-plot" role="figure"><div class="espalier-ink"></div></div>',

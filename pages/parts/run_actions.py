@@ -40,8 +40,16 @@ def origin(run: Run) -> None:
 
 def places(run: Run, history: History) -> dict[str, tuple[str, str, dict[str, str]]]:
     """Title -> page, icon and address of the other pages that show this run."""
-    if run.state != "finished" or "training" not in run.spec.protocol_entry.uses:
+    if run.state != "finished":
         return {}
+    whole = ("network.py", ":material/account_tree:", {"run": run.id})
+    if any(event.what == "removal" for event in history.measurements):
+        return {
+            "Calibration": ("calibration.py", ":material/balance:", {"run": run.id}),
+            "Sensitivity": ("sensitivity.py", ":material/layers:", {"run": run.id}), "Network": whole,
+        }  # fmt: skip
+    if "training" not in run.spec.protocol_entry.uses:
+        return {"Network": whole}
     subject = f"{run.spec.model_entry.title} on {run.spec.dataset_entry.title}"
     found: dict[str, tuple[str, str, dict[str, str]]] = {"Trade-off": ("trade_off.py", ":material/show_chart:", {"to_what": subject})}
     if history.prunings:
@@ -50,7 +58,7 @@ def places(run: Run, history: History) -> dict[str, tuple[str, str, dict[str, st
         found["Instability"] = ("instability.py", ":material/ecg_heart:", {"run": run.id})
     if run.parent is not None:
         found["Scratch"] = ("scratch.py", ":material/restart_alt:", {"run": run.id})
-    return found
+    return found | {"Network": whole}
 
 
 def see_elsewhere(run: Run, history: History) -> None:
@@ -64,7 +72,7 @@ def see_elsewhere(run: Run, history: History) -> None:
 
 def actions(run: Run, history: History) -> None:
     """What can follow the run, then what can be taken away from it."""
-    over = run.state not in ALIVE and "training" in run.spec.protocol_entry.uses
+    over = run.state not in ALIVE and not run.spec.protocol_entry.page
     pruned = run.state == "finished" and "sparsity" in run.spec.protocol_entry.uses and run.parent is None
     if over:
         with st.container(horizontal=True, vertical_alignment="center", key="run-actions"):

@@ -16,7 +16,7 @@ FILTERS: dict[str, tuple[State, ...]] = {
     "Under way": ("queued", "running"), "Finished": ("finished",), "Failed": ("failed",), "Cancelled": ("cancelled",)
 }  # fmt: skip
 EXAMPLES, SCORINGS = "Examples", "Scorings"
-SCORED = ("score",)
+SCORED = tuple(name for name, entry in catalogue.protocols.items() if entry.page)
 TRAINED = tuple(name for name in catalogue.protocols if name not in SCORED)
 SWEEP, SHOWN = "sweep", "runs-shown"
 PAGE = 500

@@ -12,7 +12,7 @@ from prune_core.store import Run
 
 from . import figure
 from .plain import plain
-from .spec_form import is_here
+from .spec_form import is_here, to_fetch
 from .stored import store, told
 
 POLL_SECONDS = 0.3
@@ -55,8 +55,8 @@ def ask(spec: RunSpec, *, key: str, invitation: str, button: str, primary: bool 
     if run:
         st.error(plain(run.message or "The scoring was cancelled."))
     else:
-        data = spec.dataset_entry
-        cost = "" if is_here(data) else f" {data.title} is not here yet: {data.download_bytes / 1e6:.0f} MB will be downloaded."
+        data, needed = spec.dataset_entry, to_fetch(spec.dataset_entry)
+        cost = f" {data.title} is not here yet: {needed}." if needed else ""
         figure.caption(invitation + cost)
     kind: Literal["primary", "secondary"] = "primary" if primary else "secondary"
     if st.button("Look again" if run else button, type=kind, icon=":material/visibility:", key=key, on_click=look):
@@ -83,9 +83,9 @@ def answer(run: Run) -> Scored:
 
 @st.cache_data(show_spinner=False, max_entries=16)
 def read(run_id: str) -> tuple[History, dict[str, dict[str, np.ndarray]]]:
-    """Events and score files of a finished run: neither changes any more."""
-    history = store().history(run_id)
-    return history, {e.file: store().tensors(run_id, e.file) for e in history.scorings if e.file}
+    """Events and score files of a finished run: neither changes any more. Files that did not travel with a bundle are left out."""
+    history, here = store().history(run_id), {file.name for file in store().files(run_id)}
+    return history, {e.file: store().tensors(run_id, e.file) for e in history.scorings if e.file in here}
 
 
 @st.fragment(run_every=POLL_SECONDS)

@@ -1,6 +1,7 @@
 """The form of a run: seven choices, the rest under "More options", all drawn from the catalogue. An address can fill it."""
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -9,14 +10,15 @@ from pydantic import BaseModel
 from streamlit.delta_generator import DeltaGenerator
 
 from prune_core import RunSpec, SpecError, catalogue
-from prune_core.catalogue import DataSet, Entry, Protocol
+from prune_core.catalogue import DataSet, Entry, Model, Protocol
+from prune_core.method_words import about_images
 from prune_core.overrides import overrides, read_what_fits
 from prune_core.settings import settings
 from prune_core.spec import TABLES as ENTRIES
 from prune_core.steps import percent
 from prune_core.wording import Problem
 
-from . import options_form, repeat_form
+from . import figure, options_form, repeat_form
 from .options_form import Field
 from .repeat_form import Repeat
 
@@ -83,9 +85,8 @@ def start(memory: Memory, spec: RunSpec, repeat: Repeat, problems: list[Problem]
     """Fresh widgets that stand at the spec, as far as the form can show it."""
     memory.generation += 1
     if not asked_here(spec.protocol_entry):
-        where = (
-            "starts from a finished run: the page of that run, or Scratch, asks for it" if spec.parent else "is asked on the page Saliency"
-        )
+        page = f"is asked on the page {spec.protocol_entry.page}"
+        where = "starts from a finished run: the page of that run, or Scratch, asks for it" if spec.parent else page
         problems = [*problems, Problem("protocol", f"{spec.protocol} {where}.")]
         spec = spec.model_copy(update={"protocol": RunSpec().protocol, "protocol_options": RunSpec().protocol_options, "parent": None})
     if spec.seed > LARGEST_SEED:
@@ -96,7 +97,7 @@ def start(memory: Memory, spec: RunSpec, repeat: Repeat, problems: list[Problem]
 
 def asked_here(protocol: Protocol) -> bool:
     """Whether the form can ask for such a run: it trains, and starts from nothing."""
-    return bool(protocol.uses) and "parent" not in protocol.uses
+    return not protocol.page and "parent" not in protocol.uses
 
 
 class Widgets(NamedTuple):
@@ -110,18 +111,22 @@ class Widgets(NamedTuple):
 
         And the place of what the run is repeated over, which depends on all of it.
         """
-        places = {name: st.container() for name in ("model", "dataset", "criterion", "protocol", "sparsity")}
+        places = {name: st.container() for name in ("dataset", "model", "criterion", "protocol", "sparsity")}
         raw: dict[str, Any] = {}
-        with places["model"]:
-            raw["model"] = self.choose("model", "Model", catalogue.models, lambda m: f"{m.title} · {m.parameters:,} parameters", raw)
         with places["dataset"]:
-            raw["dataset"] = self.choose("dataset", "Data", catalogue.datasets, lambda d: f"{d.title} · {whereabouts(d)}", raw)
+            raw["dataset"] = self.choose("dataset", "Data", catalogue.datasets, lambda d: f"{d.title} · {whereabouts(d)}", without_network)
+        fits = partial(misfit, raw)
+        with places["model"]:
+            classes = len(catalogue.datasets[raw["dataset"]].classes)
+            raw["model"] = self.choose(
+                "model", "Model", catalogue.models, lambda m: sized(m.built(m.options(), classes)), partial(fits, "model")
+            )
         with places["protocol"]:
             raw["protocol"] = self.protocol()
         uses = catalogue.protocols[raw["protocol"]].uses
         with places["criterion"]:
             if "criterion" in uses:
-                raw["criterion"] = self.choose("criterion", "Criterion", catalogue.criteria, lambda c: c.title, raw)
+                raw["criterion"] = self.choose("criterion", "Criterion", catalogue.criteria, lambda c: c.title, partial(fits, "criterion"))
             else:
                 reason = "Nothing is pruned, so nothing needs a score."
                 st.selectbox("Criterion", ["none needed"], disabled=True, help=reason, key=self.key("no-criterion"))
@@ -135,14 +140,22 @@ class Widgets(NamedTuple):
         place = st.container()
         with st.expander("More options", icon=":material/tune:", key=self.key("more")):
             raw |= self.more(raw, uses)
+        asked = read_what_fits(raw, RunSpec.read)[0]
+        with places["dataset"]:
+            st.html(f'<p class="espalier-note">{figure.text(about_images(asked.dataset_entry))}</p>')
+        with places["model"]:
+            if asked.model_options.size:
+                st.html(f'<p class="espalier-note">{figure.text(sized(asked.model_entry))}</p>')
         return raw, place
 
     def key(self, name: str) -> str:
         return f"{self.generation}-{name}"
 
-    def choose(self, field: str, label: str, table: Mapping[str, Any], worded: Callable[[Any], str], raw: Mapping[str, Any]) -> str:
+    def choose(
+        self, field: str, label: str, table: Mapping[str, Any], worded: Callable[[Any], str], misfit: Callable[[str], str | None]
+    ) -> str:
         """One of the entries that fit what was chosen before; the help tells what each is and why others are missing."""
-        reasons = {name: reason for name in table if (reason := why_not({**raw, field: name}))}
+        reasons = {name: reason for name in table if (reason := misfit(name))}
         choices = [name for name in table if name not in reasons]
         key = self.key(field)
         if st.session_state.get(key) not in (None, *choices):
@@ -190,26 +203,38 @@ class Widgets(NamedTuple):
     def more(self, raw: Mapping[str, Any], uses: frozenset[str]) -> dict[str, Any]:
         """Recipe, then the options of everything chosen."""
         told: dict[str, Any] = {}
-        chosen = {**raw}
+        chosen = {**raw, **self.standing(raw)} if "criterion" in uses else {**raw}
         resolved = read_what_fits(chosen, RunSpec.read)[0].resolved()
         groups: list[tuple[str, tuple[str, ...]]] = [
             ("Training", TRAINING if "training" in uses else ()), ("Pruning", PRUNING if "criterion" in uses else ()), ("Run", OTHERS)
         ]  # fmt: skip
         for heading, names in groups:
             told |= self.group(heading, [self.field(chosen, name, getattr(resolved, name)) for name in names], "")
-        for field in ("criterion", "protocol", "model", "dataset"):
-            if field not in chosen:
+        for field in ("allocation", "criterion", "protocol", "model", "dataset"):
+            if chosen.get(field) is None:
                 continue
             entry, prefix = ENTRIES[field][chosen[field]], f"{field}_options."
             stands = getattr(self.start, f"{field}_options") if getattr(self.start, field) == entry.name else entry.options()
             options = entry.options.model_fields.items()
-            fields = [Field(name, info, getattr(stands, name), allowed=fitting(chosen, prefix + name)) for name, info in options]
+            unsaid = getattr(resolved, f"{field}_options")
+            fields = [
+                Field(name, info, getattr(stands, name), getattr(unsaid, name, None), allowed=fitting(chosen, prefix + name))
+                for name, info in options
+            ]
             told |= self.group(entry.title, fields, prefix, entry.name)
         return told
+
+    def standing(self, raw: Mapping[str, Any]) -> dict[str, Any]:
+        """What is removed and how it is shared out, as far as that goes together with the rest: which options fit depends on it."""
+        asked = {**raw, **{name: st.session_state.get(self.key(f"-{name}"), getattr(self.start, name)) for name in PRUNING}}
+        spec, _ = read_what_fits(asked, RunSpec.read)
+        return {name: getattr(spec, name) for name in PRUNING}
 
     def field(self, chosen: Mapping[str, Any], name: str, default: Any) -> Field:
         """A field of the spec itself. `default`: what it resolves to."""
         entries = NAMED.get(name, {})
+        if name == "granularity":
+            chosen = {**chosen, "allocation": None}  # it is asked first, and the ways of sharing follow it
         titles = {entry.name: entry.title for entry in entries.values()}
         return Field(name, RunSpec.model_fields[name], getattr(self.start, name), default, tuple(entries), fitting(chosen, name), titles)
 
@@ -228,6 +253,21 @@ class Widgets(NamedTuple):
         return told
 
 
+def misfit(raw: Mapping[str, Any], field: str, value: Any) -> str | None:
+    """Why a value of the field does not go together with these values; None where it does."""
+    return why_not({**raw, field: value})
+
+
+def without_network(dataset: str) -> str | None:
+    """Why nothing could be done with a data set. All others are offered: what is chosen after it is chosen to fit."""
+    shape = catalogue.datasets[dataset].shape
+    return None if any(m.input_shape == shape for m in catalogue.models.values()) else f"no network here takes images of {shape}."
+
+
+def sized(model: Model) -> str:
+    return f"{model.title} · {model.parameters:,} parameters"
+
+
 def why_not(raw: Mapping[str, Any]) -> str | None:
     """Why these values do not go together, in one line; None where they do."""
     try:
@@ -239,7 +279,7 @@ def why_not(raw: Mapping[str, Any]) -> str | None:
 
 def fitting(raw: Mapping[str, Any], field: str) -> Callable[[Any], bool]:
     """Whether a value of the field goes together with these values."""
-    return lambda value: why_not({**raw, field: value}) is None
+    return lambda value: misfit(raw, field, value) is None
 
 
 def help_of(field: str) -> str:
@@ -248,9 +288,18 @@ def help_of(field: str) -> str:
 
 def whereabouts(entry: DataSet) -> str:
     """Whether a data set is on this machine, or how much will be downloaded for it."""
-    return "here" if is_here(entry) else f"{entry.download_bytes / 1e6:.0f} MB to download"
+    if is_here(entry):
+        return "here"
+    return f"{entry.download_bytes / 1e6:.0f} MB to download" if entry.downloads else "not here"
+
+
+def to_fetch(entry: DataSet) -> str:
+    """What has to happen before a run can begin, where its images are not here yet; empty where they are."""
+    if is_here(entry):
+        return ""
+    names = ", ".join(Path(file.path).name for file in entry.files)
+    return f"{entry.download_bytes / 1e6:.0f} MB to download first" if entry.downloads else f"put {names} into the data folder first"
 
 
 def is_here(entry: DataSet) -> bool:
-    folder: Path = settings().data_folder
-    return all((folder / file.path).exists() or (folder / file.path).with_suffix("").exists() for file in entry.files)
+    return not entry.missing(settings().data_folder)

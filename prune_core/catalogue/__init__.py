@@ -26,6 +26,18 @@ protocols: Mapping[str, Protocol] = by_name(PROTOCOLS)
 allocations: Mapping[str, Allocation] = by_name(ALLOCATIONS)
 
 
+def data_title(data: str) -> str | None:
+    """What people call the data of `RunSpec.data`: "mnist with random labels" -> "MNIST with random labels". None for a stranger."""
+    name, _, asked = data.partition(" ")
+    return f"{datasets[name].title} {asked}".strip() if name in datasets else None
+
+
+def network_title(network: str) -> str | None:
+    """What people call a network of `RunSpec.network`: "vgg_16 at half of its channels" -> "VGG-16 at half of its channels". None for a stranger."""
+    name, _, size = network.partition(" ")
+    return f"{models[name].title} {size}".strip() if name in models else None
+
+
 def function_of(entry: Entry) -> Callable[..., Any]:
     """What does the work of an entry, imported only now."""
     module, _, name = entry.function.partition(":")
@@ -35,5 +47,5 @@ def function_of(entry: Entry) -> Callable[..., Any]:
 
 __all__ = [
     "Allocation", "Criterion", "DataSet", "Entry", "Layer", "Model", "Options", "Protocol",
-    "allocations", "criteria", "datasets", "function_of", "models", "protocols",
+    "allocations", "criteria", "data_title", "datasets", "function_of", "models", "network_title", "protocols",
 ]  # fmt: skip

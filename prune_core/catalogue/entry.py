@@ -1,22 +1,35 @@
 """What a catalogue entry is made of: frozen data that forms, validation, the command line and the contract tests are drawn from."""
 
+import hashlib
 import math
-from collections.abc import Mapping
-from typing import Any, Literal, Self
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, ClassVar, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from ..steps import Granularity
+from ..steps import Granularity, percent
+from ..wording import refuse
 
 
 class Options(BaseModel):
-    """Options of an entry: each field has a type, a default, a range and a help text (`description`)."""
+    """Options of an entry: each field has a type, a default, a range and a help text (`description`).
 
+    `later`: fields that came when runs had been stored already; at their default they are no part of a fingerprint.
+    """
+
+    later: ClassVar[frozenset[str]] = frozenset()
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=(), allow_inf_nan=False)
 
     def resolved(self, fields: Mapping[str, Any]) -> Self:
         """The same options with nothing left open. `fields`: of the resolved spec around them."""
         return self
+
+    @property
+    def size(self) -> str:
+        """How they change a network's size, in words for its title: "at half of its channels". Empty where they do not."""
+        return ""
 
 
 class Data(BaseModel):
@@ -58,40 +71,50 @@ class Entry(Data):
 
 
 class Layer(Data):
-    """A prunable tensor: `name` of the parameter, `title` for people, `shape` as torch has it."""
+    """A prunable tensor: `name` of the parameter, `title` for people, `shape` as torch has it.
+
+    `positions`: places of its output that each weight is used at, once for every pixel of a convolution's.
+    """
 
     name: str
     title: str
     shape: tuple[int, ...]
+    positions: int = 1
 
     @property
     def weights(self) -> int:
         return math.prod(self.shape)
 
+    @property
+    def macs(self) -> int:
+        """Multiply-adds of one image."""
+        return self.weights * self.positions
+
 
 class ChannelGroup(Data):
-    """Channels that go together: dimension 0 of every member parameter. The first member is the producing weight."""
+    """Channels that go together: dimension 0 of every member parameter. The first member is the producing weight.
+
+    `batch_norm`: the module whose output the channels are, before the ReLU that follows it; its scale and shift are members. None where the
+    convolution's own output goes into the ReLU.
+    """
 
     name: str
     title: str
     channels: int
     members: tuple[str, ...]
+    batch_norm: str | None
 
 
-class Model(Entry):
-    """A network for images of `input_shape` (channels, height, width) and `classes` classes."""
+class Anatomy(Data):
+    """What a network is made of, and what it takes to put one image through it."""
 
-    input_shape: tuple[int, int, int]
-    classes: int
     layers: tuple[Layer, ...]
     parameters: int = Field(description="All trainable numbers: weights, biases, BN scale and shift.")
     macs: int = Field(description="Multiply-adds of one image; biases, BN and pooling not counted.")
     activations: int = Field(description="Numbers that one image leaves in memory for the backward pass.")
+    widest: int = Field(description="Numbers of the largest thing that one image sends from one operation to the next.")
+    least_batch: int = Field(1, description="Fewest images to train on at once: batch norm over single numbers needs two.")
     channel_groups: tuple[ChannelGroup, ...] = ()
-    recipes: dict[str, Recipe] = Field(default_factory=dict, description="Where the paper's recipe differs from the data set's.")
-    reference_seconds: float = Field(
-        description="Measured: seconds of training per 1,000 images on one core of a 2020s server, for first estimates."
-    )
 
     @property
     def weights(self) -> int:
@@ -102,24 +125,129 @@ class Model(Entry):
         return sum(group.channels for group in self.channel_groups)
 
 
+Drawing = Callable[[Any, int], Anatomy]  # (options, classes) -> what is built with them
+
+
+@lru_cache(maxsize=512)
+def drawn(drawing: Drawing, options: Options, classes: int) -> Anatomy:
+    return drawing(options, classes)
+
+
+class Model(Entry, Anatomy):
+    """A network for images of `input_shape` (channels, height, width). It has as many outputs as its data set has classes.
+
+    The table holds it as its options stand by themselves, for `classes` classes; `built` is the one of a run. `function` builds the module, of the
+    same options and number of classes.
+    """
+
+    input_shape: tuple[int, int, int]
+    classes: int = 10
+    drawing: Drawing
+    recipes: dict[str, Recipe] = Field(default_factory=dict, description="Where the paper's recipe differs from the data set's.")
+    reference_seconds: float = Field(
+        description="Measured: seconds of training per 1,000 images on one core of a 2020s server, for first estimates. Of the networks for colour "
+        "images the fastest of three to eight steps on 32 images, on a machine that had other work to do."
+    )
+
+    @classmethod
+    def drawn(cls, drawing: Drawing, options: type[Options], *, classes: int = 10, **said: Any) -> Self:
+        """An entry with the layers and counts of its drawing. `said`: its other fields."""
+        return cls(**dict(drawn(drawing, options(), classes)), drawing=drawing, options=options, classes=classes, **said)
+
+    def built(self, options: Options, classes: int) -> Self:
+        """This network as these options build it for so many classes; itself where that is how the table has it."""
+        if classes == self.classes and options == self.options():
+            return self
+        anatomy = drawn(self.drawing, options, classes)
+        # Seconds follow the multiply-adds; narrow networks keep a core less busy, so that theirs are a guess from below.
+        seconds = self.reference_seconds * anatomy.macs / self.macs
+        title = f"{self.title} {options.size}".strip()
+        return self.model_copy(update=dict(anatomy) | {"classes": classes, "reference_seconds": seconds, "title": title})
+
+
 class File(Data):
     """A file of a data set, `path` inside the data folder."""
 
     path: str
     bytes: int
+    unpacked: str = Field("", description="What is there once it is unpacked; empty: its path without .gz.")
+
+    def is_in(self, folder: Path) -> bool:
+        """Packed as it came, or unpacked."""
+        return (folder / self.path).is_file() or (folder / (self.unpacked or self.path.removesuffix(".gz"))).is_file()
+
+
+class Balance(Data):
+    """Images of each class in each part. `exact`: counted; else about so many, as which images fall into which part is not known."""
+
+    train: tuple[int, ...]
+    validation: tuple[int, ...]
+    test: tuple[int, ...]
+    exact: bool = True
+
+
+Augmentation = Literal["shift", "mirror"]
+LONGEST_LIST = 19  # characters: the data set of a run has 64 in the store
+
+
+class DataSetOptions(Options):
+    """What a run may do to its data set before it learns it."""
+
+    later: ClassVar[frozenset[str]] = frozenset({"labels", "classes"})
+
+    labels: Literal["true", "random"] = Field(
+        "true", title="Training labels",
+        description="'random' draws the label of every training image anew: what is learnt then is learnt by heart (SNIP, Figure 4). Validation and "
+        "test images keep theirs, so there guessing is all that can come out. Criteria still see true labels, as in the paper.",
+    )  # fmt: skip
+    classes: tuple[int, ...] = Field(
+        (), max_length=1000, title="Only these classes",
+        description="Numbers of the classes, at least two: the images of others are left out of every part, and these are numbered anew from 0. "
+        "Empty: all classes.",
+    )  # fmt: skip
+
+    @field_validator("classes")
+    @classmethod
+    def are_at_least_two_in_order(cls, value: tuple[int, ...]) -> tuple[int, ...]:
+        """The same classes are the same data."""
+        found = tuple(sorted(set(value)))
+        if len(found) == 1:
+            raise refuse(f"must be at least two classes, or none for all, got {found[0]} alone.")
+        return found
+
+    @property
+    def words(self) -> str:
+        """What they make of the data set, for its title: "of classes 3, 8 with random labels". Empty where they leave it as it is."""
+        said = [f"of {chosen(self.classes)}"] if self.classes else []
+        return " ".join([*said, *(["with random labels"] if self.labels == "random" else [])])
+
+
+def chosen(classes: tuple[int, ...]) -> str:
+    """Classes in a few words: (3, 8) -> "classes 3, 8", a long list as their number and what tells it from others of as many."""
+    told = ", ".join(map(str, classes))
+    mark = hashlib.sha256(told.encode()).hexdigest()[:6]
+    return f"classes {told}" if len(told) <= LONGEST_LIST else f"{len(classes)} classes ({mark})"
 
 
 class DataSet(Entry):
-    """Images of `shape` (channels, height, width) as uint8 and their classes. `train` counts what is left without the validation part."""
+    """Images of `shape` (channels, height, width) as uint8 and their classes. `train` counts what is left without the validation part.
 
+    The table holds it as it comes; `asked` is the one of a run.
+    """
+
+    options: type[Options] = DataSetOptions
     shape: tuple[int, int, int]
     classes: tuple[str, ...]
     train: int
     validation: int
     test: int
+    balance: Balance
     mean: tuple[float, ...] = Field(description="Per channel, of pixels divided by 255.")
     std: tuple[float, ...]
     files: tuple[File, ...] = ()
+    downloads: bool = Field(True, description="Whether files that are missing can be fetched; else someone has to put them there.")
+    augmentation: tuple[Augmentation, ...] = Field((), description="What may be done to training images by chance; empty: nothing.")
+    caution: str = Field("", description="What has to be said beside an accuracy on it; empty: nothing.")
     recipe: Recipe
     licence: str
 
@@ -127,21 +255,50 @@ class DataSet(Entry):
     def download_bytes(self) -> int:
         return sum(file.bytes for file in self.files)
 
+    def missing(self, folder: Path) -> tuple[File, ...]:
+        """The files that are not in the data folder."""
+        return tuple(file for file in self.files if not file.is_in(folder))
+
+    def asked(self, options: DataSetOptions) -> Self:
+        """The data set as these options make it; itself where they leave it as it is."""
+        if not options.words:
+            return self
+        found = self.only(options.classes) if options.classes else self
+        guessing = (
+            f"Training labels are random: guessing, {percent(1 / len(found.classes))} right, is all that can come out of other images."
+        )
+        cautions = [found.caution, guessing if options.labels == "random" else ""]
+        return found.model_copy(update={"title": f"{self.title} {options.words}", "caution": " ".join(filter(None, cautions))})
+
+    def only(self, classes: tuple[int, ...]) -> Self:
+        """The data set of some of its classes, numbered anew from 0 in the order given."""
+        parts = {part: tuple(getattr(self.balance, part)[c] for c in classes) for part in ("train", "validation", "test")}
+        caution = f"{len(classes)} of {len(self.classes)} classes: no accuracy on {self.title}."
+        told: dict[str, Any] = {"classes": tuple(self.classes[c] for c in classes), "balance": self.balance.model_copy(update=parts)}
+        told |= {part: sum(counts) for part, counts in parts.items()}
+        return self.model_copy(update=told | {"caution": " ".join(filter(None, (self.caution, caution)))})
+
 
 class Criterion(Entry):
     """What decides which weights stay. `family` gives its colour on every page."""
 
     formula: str
-    needs: frozenset[Literal["data", "labels", "gradients", "trained"]]
+    needs: frozenset[Literal["data", "labels", "gradients", "per_sample", "curvature", "batch_norm", "trained"]]
     granularities: frozenset[Granularity]
     default_allocation: str = "global"
+    rounds: int = Field(1, description="Rounds of a pruning at the start, where nobody says another number.")
+    rehearses: bool = Field(False, description="Rounds at the start are rehearsed while scoring: until the last, what went may return.")
+    signed: bool = Field(False, description="Scores lie on both sides of 0; pictures show their size.")
     deviations: tuple[str, ...] = ()
     oracle: str
     family: str
 
 
 class Allocation(Entry):
-    """How the units to keep are shared out over the layers."""
+    """How the units to keep are shared out over the layers. `within`: where units compete, all with all or only with those of their layer."""
+
+    granularities: frozenset[Granularity] = frozenset({"weight", "channel"})
+    within: Literal["network", "layer"] = "layer"
 
 
 class Protocol(Entry):
@@ -149,3 +306,6 @@ class Protocol(Entry):
 
     uses: frozenset[Literal["criterion", "sparsity", "granularity", "allocation", "training", "parent"]]
     short: str = Field(description="Two or three words for a button: 'At the start'.")
+    page: str = Field(
+        "", description="The page that asks for such runs and draws what they found; empty for networks to compare with others."
+    )

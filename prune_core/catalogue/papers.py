@@ -14,9 +14,72 @@ ZHU_2017 = Paper(
 LEE_2019 = Paper(
     authors="Lee, Ajanthan & Torr", title="SNIP: single-shot network pruning based on connection sensitivity", year=2019, venue="ICLR"
 )
+WANG_2020 = Paper(
+    authors="Wang, Zhang & Grosse", title="Picking winning tickets before training by preserving gradient flow", year=2020, venue="ICLR"
+)
+TANAKA_2020 = Paper(
+    authors="Tanaka, Kunin, Yamins & Ganguli", year=2020, venue="NeurIPS",
+    title="Pruning neural networks without any data by iteratively conserving synaptic flow",
+)  # fmt: skip
+DE_JORGE_2021 = Paper(
+    authors="de Jorge, Sanyal, Behl, Torr, Rogez & Dokania", year=2021, venue="ICLR",
+    title="Progressive skeletonization: trimming more fat from a network at initialization",
+)  # fmt: skip
 ALPAYDIN_1998 = Paper(authors="Alpaydin & Kaynak", title="Optical recognition of handwritten digits (UCI)", year=1998)
 LIU_2019 = Paper(authors="Liu, Sun, Zhou, Huang & Darrell", title="Rethinking the value of network pruning", year=2019, venue="ICLR")
 FRANKLE_2021 = Paper(
     authors="Frankle, Dziugaite, Roy & Carbin", title="Pruning neural networks at initialization: why are we missing the mark?", year=2021,
     venue="ICLR",
 )  # fmt: skip
+MOCANU_2018 = Paper(
+    authors="Mocanu et al.", title="Scalable training of artificial neural networks with adaptive sparse connectivity inspired by network science",
+    year=2018, venue="Nature Communications",
+)  # fmt: skip
+GALE_2019 = Paper(authors="Gale, Elsen & Hooker", title="The state of sparsity in deep neural networks", year=2019)
+EVCI_2020 = Paper(
+    authors="Evci, Gale, Menick, Castro & Elsen", title="Rigging the lottery: making all tickets winners", year=2020, venue="ICML"
+)
+LIU_2017 = Paper(
+    authors="Liu, Li, Shen, Huang, Yan & Zhang", title="Learning efficient convolutional networks through network slimming", year=2017,
+    venue="ICCV",
+)  # fmt: skip
+BARTOLDSON_2020 = Paper(
+    authors="Bartoldson, Morcos, Barbu & Erlebacher", title="The generalization-stability tradeoff in neural network pruning", year=2020,
+    venue="NeurIPS",
+)  # fmt: skip
+LEE_2021 = Paper(
+    authors="Lee, Park, Mo, Ahn & Shin", title="Layer-adaptive sparsity for the magnitude-based pruning", year=2021, venue="ICLR"
+)
+MOZER_1989 = Paper(
+    authors="Mozer & Smolensky", title="Skeletonization: a technique for trimming the fat from a network via relevance assessment",
+    year=1989, venue="NIPS",
+)  # fmt: skip
+LECUN_1990 = Paper(authors="LeCun, Denker & Solla", title="Optimal brain damage", year=1990, venue="NIPS")
+THEIS_2018 = Paper(
+    authors="Theis, Korshunova, Tejani & Huszár", title="Faster gaze prediction with dense networks and Fisher pruning", year=2018
+)
+MOLCHANOV_2019 = Paper(
+    authors="Molchanov, Mallya, Tyree, Frosio & Kautz", title="Importance estimation for neural network pruning", year=2019, venue="CVPR"
+)
+KRIZHEVSKY_2009 = Paper(authors="Krizhevsky", title="Learning multiple layers of features from tiny images", year=2009)
+KRIZHEVSKY_2012 = Paper(
+    authors="Krizhevsky, Sutskever & Hinton",
+    title="ImageNet classification with deep convolutional neural networks",
+    year=2012,
+    venue="NIPS",
+)
+SIMONYAN_2015 = Paper(
+    authors="Simonyan & Zisserman", title="Very deep convolutional networks for large-scale image recognition", year=2015, venue="ICLR"
+)
+HE_2016 = Paper(authors="He, Zhang, Ren & Sun", title="Deep residual learning for image recognition", year=2016, venue="CVPR")
+HE_2016_IDENTITY = Paper(authors="He, Zhang, Ren & Sun", title="Identity mappings in deep residual networks", year=2016, venue="ECCV")
+ZAGORUYKO_2016 = Paper(authors="Zagoruyko & Komodakis", title="Wide residual networks", year=2016, venue="BMVC")
+HUANG_2017 = Paper(
+    authors="Huang, Liu, van der Maaten & Weinberger", title="Densely connected convolutional networks", year=2017, venue="CVPR"
+)
+CROWLEY_2018 = Paper(
+    authors="Crowley, Turner, Storkey & O'Boyle", title="A closer look at structured pruning for neural network compression", year=2018
+)
+FRANKLE_2019 = Paper(
+    authors="Frankle & Carbin", title="The lottery ticket hypothesis: finding sparse, trainable neural networks", year=2019, venue="ICLR"
+)

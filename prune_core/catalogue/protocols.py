@@ -1,19 +1,20 @@
 """The protocols there are to choose from."""
 
 from collections.abc import Mapping
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field
 
-from ..steps import Target
+from ..steps import Granularity, Target
 from . import papers
 from .entry import Options, Protocol
-from .models import Initialisation
+from .networks.options import Initialisation
 
 Schedule = Literal["exponential", "linear", "cubic"]
 
 
 Measurement = Literal["latency"]
+Comparison = Literal["agreement"]
 
 
 class TrainingOptions(Options):
@@ -27,7 +28,11 @@ class TrainingOptions(Options):
 class PruningOptions(TrainingOptions):
     """What every protocol that prunes has in common."""
 
-    target: Target = Field("smallest", description="Who goes: the lowest scores (usual), the highest, or survivors chosen by lot.")
+    target: Target = Field(
+        "smallest",
+        description="Who goes: the lowest scores (usual), the highest, survivors chosen by lot, or those of each layer from a tenth of its "
+        "ranking upwards (decile 0 the lowest, decile 9 the highest tenth, decile 10 the very highest).",
+    )
     keep_min: int | None = Field(
         None, ge=0, description="At least so many units stay in every layer. Default: 0 for weights, 1 for channels."
     )
@@ -41,7 +46,16 @@ class PruningOptions(TrainingOptions):
 
 
 class PruneAtInitOptions(PruningOptions):
-    rounds: int = Field(1, ge=1, le=1000, description="Prune in so many rounds, scoring anew in each, without training between.")
+    rounds: int | None = Field(
+        None,
+        ge=1,
+        le=1000,
+        description="Prune in so many rounds, scoring anew in each, without training between. Default: the criterion's own number.",
+    )
+
+    def resolved(self, fields: Mapping[str, Any]) -> Self:
+        known = self.model_copy(update={"rounds": fields["usual_rounds"]}) if self.rounds is None else self
+        return super(PruneAtInitOptions, known).resolved(fields)
 
 
 class IterativeOptions(PruningOptions):
@@ -54,6 +68,7 @@ class IterativeOptions(PruningOptions):
 
 
 class ScoreOptions(Options):
+    later: ClassVar[frozenset[str]] = frozenset({"rounds", "measure"})
     criteria: tuple[str, ...] = Field(("snip",), min_length=1, max_length=16, description="Criteria to ask.")
     classes: Literal["each", "all"] = Field("each", description="Score on images of each class by itself, or on all together.")
     batch_sizes: tuple[int, ...] = Field((100,), min_length=1, max_length=16, description="Numbers of images to score on, each by itself.")
@@ -67,9 +82,55 @@ class ScoreOptions(Options):
         max_length=199,
         description="Sparsities at which what would be kept is counted.",
     )
+    rounds: Literal["once", "own"] = Field(
+        "once",
+        description="Ask every criterion once for all sparsities, or those that prune in rounds (SynFlow, iterative SNIP, FORCE) anew for each "
+        "sparsity, in their own number of rounds, as a pruning at the start would.",
+    )
+    measure: tuple[Comparison, ...] = Field(
+        (), max_length=1, description="agreement: how many units each two of the criteria would both keep, and how alike they rank them."
+    )
 
     def resolved(self, fields: Mapping[str, Any]) -> Self:
-        return self.model_copy(update={"initialisations": self.initialisations or (fields["initialisation"],)})
+        known: dict[str, Any] = {"initialisations": self.initialisations or (fields["initialisation"],)}
+        if all(fields["rounds_of"].get(name, 1) == 1 for name in self.criteria):
+            known["rounds"] = "once"
+        return self.model_copy(update=known)
+
+
+ASKED: Mapping[Granularity, tuple[str, ...]] = {
+    "weight": ("obd", "fisher", "taylor", "snip", "grasp", "magnitude", "synflow", "random"),
+    "channel": ("skeletonization", "mean_activation", "expected_bn", "bn_scale", "l1_norm", "l2_norm", "random"),
+}
+
+
+class JudgeOptions(TrainingOptions):
+    unit: Granularity = Field(
+        "weight", title="What is taken out", description="Single weights, or channels where the network has groups of them."
+    )
+    criteria: tuple[str, ...] = Field(
+        (),
+        max_length=16,
+        description="Criteria that predict what each unit is worth; empty: those in use for such units, with random as the control.",
+    )
+    units: int = Field(
+        300, ge=1, le=1000, description="Units that are taken out, each alone: drawn by the run's seed, as many from each layer as it has."
+    )
+    images: int = Field(1000, ge=1, le=10_000, description="Training images that the true loss is measured on, the same ones every time.")
+    n_examples: int | None = Field(
+        None, ge=1, le=60_000, title="Scoring images", description="Images that the criteria see. Default: each criterion's own number."
+    )
+    cut_by: str | None = Field(
+        None, description="The criterion that prunes one layer at a time. Default: by magnitude, or by the L2 norm of filters."
+    )
+    sparsities: tuple[float, ...] = Field(
+        tuple(i / 10 for i in range(1, 10)), min_length=1, max_length=99, description="Amounts that each layer alone is pruned by."
+    )
+
+    def resolved(self, fields: Mapping[str, Any]) -> Self:
+        usual = {"weight": "magnitude", "channel": "l2_norm"}[self.unit]
+        able = tuple(name for name in ASKED[self.unit] if name not in fields["unfit"])
+        return self.model_copy(update={"criteria": self.criteria or able, "cut_by": self.cut_by or usual})
 
 
 class MaskControlOptions(TrainingOptions):
@@ -100,6 +161,12 @@ ITERATIVE = Protocol(
 SCORE = Protocol(
     name="score", title="Score only", short="Only score", summary="Score the untrained network and count what would be kept; no training.",
     function="prune_core.protocols.score:plan", options=ScoreOptions, papers=(papers.LEE_2019,), uses=frozenset(),
+    page="Saliency",
+)  # fmt: skip
+JUDGE = Protocol(
+    name="judge", title="Judge criteria", short="Only judge", function="prune_core.protocols.judge:plan", options=JudgeOptions,
+    summary="Train the full network, or leave it as it was drawn; then take weights out one at a time and prune layers one at a time, and measure.",
+    papers=(papers.LEE_2019,), uses=frozenset({"training"}), page="Calibration",
 )  # fmt: skip
 MASKED = frozenset({"criterion", "sparsity", "granularity", "allocation", "training", "parent"})  # the criterion says whose mask it is
 FROM_SCRATCH = Protocol(
@@ -117,4 +184,4 @@ TRAIN_LONGER = Protocol(
     function="prune_core.protocols.train_longer:plan", options=TrainLongerOptions, uses=MASKED,
 )  # fmt: skip
 
-PROTOCOLS = (PRUNE_AT_INIT, ITERATIVE, DENSE, SCORE, FROM_SCRATCH, MASK_CONTROL, TRAIN_LONGER)
+PROTOCOLS = (PRUNE_AT_INIT, ITERATIVE, DENSE, SCORE, JUDGE, FROM_SCRATCH, MASK_CONTROL, TRAIN_LONGER)

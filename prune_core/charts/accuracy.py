@@ -7,6 +7,7 @@ import plotly.graph_objects as go
 
 from ..events import Cancelled, Failed, Pruned
 from ..history import History
+from ..spec import RunSpec
 from ..steps import Prune, Step, Train
 from . import words
 from .layers import titles_of
@@ -123,11 +124,8 @@ def sentence(history: History, cuts: tuple[Cut, ...], planned: tuple[tuple[float
         return f"{titles} {lost}; the run went on and can't do better than chance."
     if (end := history.finished) and end.test:
         reached = f"{words.accuracy(end.test.accuracy)} of the {end.test.n:,} test images"
-        if end.at_chance:
-            guessing = words.accuracy(1 / spec.model_entry.classes)
-            return f"The network stayed at chance: it is right on {reached}, and guessing gives {guessing}."
-        left = f"all {spec.model_entry.weights:,} weights" if not cuts else kept_of(history, cuts[-1])
-        return f"With {left}{'' if not cuts else ' left'}, the network is right on {reached}."
+        said = outcome(history, spec, cuts, reached) if not end.at_chance else at_chance(spec, reached)
+        return " ".join(filter(None, (said, spec.dataset_entry.caution)))
     if cuts:
         return since_pruning(history, cuts, now)
     if now is None:
@@ -135,6 +133,18 @@ def sentence(history: History, cuts: tuple[Cut, ...], planned: tuple[tuple[float
     so_far = f"After {words.epoch(history.validation[-1].epoch)} of {spec.epochs} epochs the full network is right on "
     so_far += f"{words.accuracy(now)} of the validation images."
     return so_far + (f" The first pruning comes at epoch {words.epoch(planned[0][0])}." if planned else "")
+
+
+def outcome(history: History, spec: RunSpec, cuts: tuple[Cut, ...], reached: str) -> str:
+    left = f"all {spec.model_entry.weights:,} weights" if not cuts else kept_of(history, cuts[-1])
+    return f"With {left}{'' if not cuts else ' left'}, the network is right on {reached}."
+
+
+def at_chance(spec: RunSpec, reached: str) -> str:
+    """With random labels it is the training images that a network may stay at chance on."""
+    if spec.data_options.labels == "random":
+        return f"The network learnt none of its random labels by heart; it is right on {reached}."
+    return f"The network stayed at chance: it is right on {reached}, and guessing gives {words.accuracy(1 / spec.model_entry.classes)}."
 
 
 def since_pruning(history: History, cuts: tuple[Cut, ...], now: float | None) -> str:

@@ -81,7 +81,7 @@ def one(title: str, label: str, history: History) -> Series:
         points += [(cut.epoch, 1, cut.before, "before pruning"), (cut.epoch, 2, cut.after, "after pruning")]
     points.sort(key=lambda point: point[:2])
     x, _, y, what = zip(*points, strict=True) if points else ((), (), (), ())
-    return Series(title, label, entry.family if entry else None, x, y, what, dataset=history.spec.dataset if history.spec else "")
+    return Series(title, label, entry.family if entry else None, x, y, what, dataset=history.spec.data if history.spec else "")
 
 
 def dashes(families: Sequence[str | None], theme: Theme) -> list[str]:

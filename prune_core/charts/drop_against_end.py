@@ -167,8 +167,7 @@ def footing(spec: RunSpec) -> str:
         (
             spec.model,
             spec.model_options,
-            spec.dataset,
-            spec.dataset_options,
+            spec.data,
             spec.sparsity,
             spec.resolved_granularity,
             spec.epochs,

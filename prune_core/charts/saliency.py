@@ -31,7 +31,7 @@ class Grid(NamedTuple):
 
     Layout "pixels": counts (classes, sparsities, height, width). "filters": (classes, sparsities, filters, height, width).
 
-    `of`: weights at a pixel before pruning.
+    `of`: weights at a pixel before pruning. `what` the criterion ranks: weights, or channels, which take a whole filter with them.
     `means`: (classes, height, width) uint8, mean training image of each class; None where the criterion sees no data.
     """
 
@@ -47,6 +47,7 @@ class Grid(NamedTuple):
     one: str = "class"
     kept: tuple[int, ...] = ()
     weights: int = 0
+    what: str = "weights"
 
     @property
     def alt(self) -> str:
@@ -128,7 +129,7 @@ def saliency(history: History, files: Files, criterion: str | None = None) -> Gr
         means=np.stack([one["mean_image"] for one in found]) if None not in single else None, image=(height, width), layout=layout,
         criterion=catalogue.criteria[scored[0].criterion].title, labels=str(scored[0].options.get("labels", "true")),
         one="digit" if set(data.classes) == set("0123456789") else "class", kept=tuple(sum(k) for k in scored[0].kept),
-        weights=entry.weights,
+        weights=entry.weights, what="channels" if scored[0].layers and scored[0].layers[0] in {g.name for g in entry.channel_groups} else "weights",
     )  # fmt: skip
 
 
@@ -164,10 +165,13 @@ def describe(grid: Grid, sparsity: float, control: Grid | None = None) -> str:
     removed = words.share(sparsity)
     like = grid.resemblance(sparsity)
     if like is None:
-        counts, of = grid.at(sparsity), grid.of * grid.counts[0, 0].size
-        kept = round(float(counts.reshape(len(counts), -1).sum(1).mean()))
+        counts, of, unit = grid.at(sparsity).reshape(len(grid.classes), -1), grid.of * grid.counts[0, 0].size, "weights"
+        if grid.what == "channels":
+            of, unit = grid.counts.shape[2], "filters"
+            counts = counts.reshape(len(counts), of, -1).max(2).astype(bool)
+        kept = round(float(counts.sum(1).mean()))
         each = "" if len(grid.classes) == 1 else " on average"
-        return f"With {removed} removed, {grid.criterion} keeps {words.of(kept, of, 'weights')} of the first layer{each}."
+        return f"With {removed} removed, {grid.criterion} keeps {words.of(kept, of, unit)} of the first layer{each}."
     first = f"With {removed} removed, what is kept looks most like the mean image of its own {grid.one} for "
     first += f"{like.own_best} of {like.classes} {plural(grid.one)}"
     if control is None or (other := control.resemblance(sparsity)) is None:

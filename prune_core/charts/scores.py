@@ -35,11 +35,12 @@ class LayerScores(NamedTuple):
 
 
 class Scores(NamedTuple):
-    """Scores of one scoring, per layer in the order of the network. `family`: of the criterion, for its colour."""
+    """Scores of one scoring, per layer in the order of the network; of signed ones their size. `family`: of the criterion, for its colour."""
 
     layers: tuple[LayerScores, ...] = ()
     criterion: str = ""
     family: str = ""
+    signed: bool = False
 
     @property
     def sentence(self) -> str:
@@ -50,12 +51,11 @@ class Scores(NamedTuple):
         zeros, total = sum(x.zeros for x in self.layers), sum(x.total for x in self.layers)
         tail = f" {words.share(zeros / total)} of all scores are exactly 0." if zeros else ""
         if len(known) == 1 or high - low < 0.3:
-            return (
-                f"Half of the scores lie above {number(high)}, in all layers alike.{tail}"
-                if len(known) > 1
-                else f"Half of the scores lie above {number(high)}.{tail}"
-            )
+            half = "By size, half" if self.signed else "Half"
+            return f"{half} of the scores lie above {number(high)}{', in all layers alike' if len(known) > 1 else ''}.{tail}"
         times = words.plain(round(10 ** (high - low)))
+        if self.signed:
+            return f"By size, a typical score in {highest} is {times} times one in {lowest}; the most negative go first.{tail}"
         return f"A typical score in {highest} is {times} times one in {lowest}, so one threshold cuts {lowest} hardest.{tail}"
 
     def table(self) -> dict[str, list[object]]:
@@ -75,7 +75,8 @@ def scores(history: History, which: int = 0) -> Scores:
     event, entry = history.scorings[which], history.spec.model_entry
     titles = titles_of(entry)
     found = tuple(LayerScores(titles.get(h.name, h.name), h.edges, h.counts, h.zeros) for h in event.histograms)
-    return Scores(found, criteria[event.criterion].title, criteria[event.criterion].family)
+    criterion = criteria[event.criterion]
+    return Scores(found, criterion.title, criterion.family, criterion.signed)
 
 
 def number(log: float) -> str:
@@ -85,7 +86,7 @@ def number(log: float) -> str:
 def draw(numbers: Scores, theme: Theme, height: int | None = None) -> go.Figure:
     """One row a layer, the first on top, on a common log axis; each row is drawn to its own tallest bin."""
     drawn = [layer for layer in numbers.layers if any(layer.counts)]
-    x_title, y_title = "Score, log scale", "Share of the layer's scores"
+    x_title, y_title = "Size of the score, log scale" if numbers.signed else "Score, log scale", "Share of the layer's scores"
     if not drawn:
         return nothing(theme, height or 240, numbers.sentence, x_title, y_title)
     style = theme.style(numbers.family)

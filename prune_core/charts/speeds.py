@@ -58,21 +58,20 @@ def took(seconds: float) -> str:
 
 
 def speeds(measured: Mapping[tuple[str, str], float]) -> Speeds:
-    """(model, data set) by name -> seconds per epoch; what the catalogue does not know is left out."""
+    """(`RunSpec.network`, data set by name) -> seconds per epoch; what the catalogue does not know is left out."""
     known = [
-        Speed(catalogue.models[model].title, catalogue.datasets[data].title, seconds, catalogue.datasets[data].train)
-        for (model, data), seconds in measured.items() if model in catalogue.models and data in catalogue.datasets and seconds > 0
+        Speed(title, catalogue.datasets[data].title, seconds, catalogue.datasets[data].train)
+        for (network, data), seconds in measured.items()
+        if (title := catalogue.network_title(network)) and data in catalogue.datasets and seconds > 0
     ]  # fmt: skip
     return Speeds(tuple(sorted(known, key=lambda row: row.seconds)))
 
 
 def guesses() -> Speeds:
-    """What to expect of every network on every data set that fits it, before anything was measured."""
-    known = [
-        Speed(model.title, data.title, model.reference_seconds * data.train / 1000, data.train)
-        for model in catalogue.models.values() for data in catalogue.datasets.values()
-        if data.shape == model.input_shape and len(data.classes) == model.classes
-    ]  # fmt: skip
+    """What to expect of every network on the smallest data set that fits it, before anything was measured."""
+    fitting = [(m, [d for d in catalogue.datasets.values() if d.shape == m.input_shape]) for m in catalogue.models.values()]
+    smallest = [(model, min(fits, key=lambda d: d.train)) for model, fits in fitting if fits]
+    known = [Speed(m.title, d.title, m.reference_seconds * d.train / 1000, d.train) for m, d in smallest]
     return Speeds(tuple(sorted(known, key=lambda row: row.seconds)), guessed=True)
 
 

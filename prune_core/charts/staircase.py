@@ -9,13 +9,16 @@ from .. import catalogue
 from ..counting import kept
 from ..planning import plan
 from ..spec import RunSpec
-from ..steps import Evaluate, Inherit, Initialise, Prune, Score, Step, Train
+from ..steps import WHICH, Evaluate, Inherit, Initialise, Measure, Prune, Score, Step, Train
 from . import words
 from .accuracy import epoch_ticks, spaced
 from .theme import SCISSORS, Theme, faded, figure
 
-WHICH = {"smallest": "lowest-scored", "largest": "highest-scored", "random": "randomly chosen"}
-KNOWN = {"snip": "least sensitive", "magnitude": "smallest", "l2_norm": "weakest"}
+KNOWN = {
+    "snip": "least sensitive {}", "iterative_snip": "least sensitive {}", "force": "least sensitive {}", "magnitude": "smallest {}",
+    "l2_norm": "weakest {}", "l1_norm": "weakest {}", "bn_scale": "smallest-scaled {}", "expected_bn": "least active {}",
+    "mean_activation": "least active {}", "skeletonization": "least relevant {}",
+}  # fmt: skip
 
 
 class Line(NamedTuple):
@@ -125,6 +128,10 @@ def phrased(spec: RunSpec, steps: Sequence[Step]) -> Iterable[tuple[tuple[int, i
                 text = "draw all weights" + (" again" if step.purpose == "reinitialise" else "")
             case Evaluate(part="test"):
                 text = f"measure on the {spec.dataset_entry.test:,} test images, save weights"
+            case Measure(what=what):
+                while i + 1 < len(steps) and isinstance(after := steps[i + 1], Measure) and after.what == what:
+                    i += 1
+                text = measuring(spec, [s for s in steps[first - 1 : i + 1] if isinstance(s, Measure)])
             case _:
                 text = step.words[:1].lower() + step.words[1:]
         yield (first, i + 1), text
@@ -138,8 +145,26 @@ def removal(score: Score, prune: Prune) -> str:
     first = ""
     if "data" in catalogue.criteria[score.criterion].needs:
         n = score.options.get("n_examples")
-        first = f"score with {catalogue.criteria[score.criterion].title} on {f'{n:,}' if isinstance(n, int) else 'all'} images, "
-    return f"{first}remove the {which} {prune.granularity}s"
+        again = f" {words.counted(score.scorings)} times, what went returning between" if score.rehearsals else ""
+        first = f"score with {catalogue.criteria[score.criterion].title} on {f'{n:,}' if isinstance(n, int) else 'all'} images{again}, "
+    return f"{first}remove the {which.format(f'{prune.granularity}s')}"
+
+
+def measuring(spec: RunSpec, alike: Sequence[Measure]) -> str:
+    """Measurements of one kind as one phrase."""
+    what, options, n = alike[0].what, alike[0].options, len(alike)
+    match what:
+        case "removal":
+            units = sum(step.options["count"] for step in alike)
+            return f"take out {units:,} {options['unit']}s, each alone, and measure the loss on {options['images']:,} training images"
+        case "prediction":
+            return f"ask {words.listed([catalogue.criteria[s.options['criterion']].title for s in alike])} what each of them is worth"
+        case "sensitivity":
+            by, times = catalogue.criteria[options["criterion"]].title, words.counted(len(options["sparsities"]))
+            layers = f"each of the {words.counted(n)} layers" if n > 1 else "the layer"
+            return f"prune {layers} alone by {by}, {times} amounts each, and measure on the validation images"
+        case _:
+            return words.listed([f"measure {step.what}" for step in alike])
 
 
 def epochs(step: Train) -> str:

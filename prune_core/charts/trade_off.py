@@ -92,7 +92,7 @@ class Series(NamedTuple):
 
 
 class TradeOff(NamedTuple):
-    """Series over the weights that are left, the dense references, and what papers print. `weights`: of the full network.
+    """Series over the weights that are left, the dense references, and what papers print. `weights`: of the full network. `caution`: of the data set.
 
     unplaced: finished runs that do not say how many of their weights lie on a path, or have none that do.
     """
@@ -105,6 +105,7 @@ class TradeOff(NamedTuple):
     series: tuple[Series, ...] = ()
     dense: tuple[Series, ...] = ()
     published: tuple[Published, ...] = ()
+    caution: str = ""
 
     @property
     def unplaced(self) -> int:

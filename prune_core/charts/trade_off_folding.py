@@ -17,8 +17,8 @@ ALONG = ("sparsity", "seed", "parent")  # what varies within a series
 
 
 def trade_off(groups: Sequence[Group], across: Across = "kept", up: Up = "error", published: Sequence[Published] = ()) -> TradeOff:
-    """The trade-off of one network on one data set. groups: runs of it in any state; those that only score are left out."""
-    groups = [g for g in groups if "training" in g.spec.protocol_entry.uses]
+    """The trade-off of one network on one data set. groups: runs of it in any state; those that only score or judge are left out."""
+    groups = [g for g in groups if not g.spec.protocol_entry.page]
     if not groups:
         return TradeOff(across=across, up=up, published=tuple(published))
     kinds, specs = kinds_of(groups), {g.key: g.spec for g in groups}
@@ -30,7 +30,8 @@ def trade_off(groups: Sequence[Group], across: Across = "kept", up: Up = "error"
     levels = {kind: level(each[0].spec) for kind, each in members.items()}
     spec, several = groups[0].spec, len({s.epochs for s in found}) > 1
     pruned, dense = (told_apart([s for s in found if prunes(levels[s.key]) is which], levels, several) for which in (True, False))
-    return TradeOff(spec.model_entry.title, spec.dataset_entry.title, spec.model_entry.weights, across, up, pruned, dense, tuple(published))
+    network, data = spec.model_entry, spec.dataset_entry
+    return TradeOff(network.title, data.title, network.weights, across, up, pruned, dense, tuple(published), data.caution)
 
 
 def prunes(spec: RunSpec) -> bool:

@@ -30,12 +30,14 @@ def manner(spec: RunSpec) -> str:
 
 def is_usual(spec: RunSpec) -> bool:
     """Whether the manner is what anybody would expect: the lowest scores go, and as often as the protocol has it when nothing is said."""
-    usual = spec.protocol_entry.options().model_dump()
-    return all(getattr(spec.protocol_options, name) == usual[name] for name in ("target", "rounds") if name in usual)
+    chosen, usual = (
+        s.resolved().protocol_options for s in (spec, spec.model_copy(update={"protocol_options": spec.protocol_entry.options()}))
+    )
+    return all(getattr(chosen, name, None) == getattr(usual, name, None) for name in ("target", "rounds"))
 
 
 def rounds(spec: RunSpec) -> str:
-    n = getattr(spec.protocol_options, "rounds", None)
+    n = getattr(spec.resolved().protocol_options, "rounds", None)
     return "" if n is None else "at once" if n == 1 else f"{words.counted(n)} times"
 
 

@@ -126,9 +126,9 @@ def widths(picks: Sequence[Pick], what: What = "weights") -> Widths:
     """Fold picks of one network. Picks of another network than the first's, and those that say nothing of `what`, are left out in words."""
     if not picks:
         return Widths(what=what)
-    model = picks[0].spec.model_entry
-    left_out = [f"{p.label} is another network" for p in picks if p.spec.model != model.name]
-    mine = [p for p in picks if p.spec.model == model.name]
+    model, network = picks[0].spec.model_entry, picks[0].spec.network
+    left_out = [f"{p.label} is another network" for p in picks if p.spec.network != network]
+    mine = [p for p in picks if p.spec.network == network]
     by_channel = [p for p in mine if p.spec.resolved_granularity == "channel"]
     if what == "weights":
         left_out += [f"{p.label} removes channels; how many weights of each layer that leaves is not recorded" for p in by_channel]

@@ -1,15 +1,16 @@
 """Gradients of the loss on the scoring batches, combined as the options say."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..catalogue.criteria import ScoringOptions
+from ..catalogue.criteria.options import GradientOptions
 from .types import Batch, Scores, Scoring
 
 EMA = 0.9
+Gradients = Callable[[nn.Module, Mapping[str, Tensor], Batch], Scores]
 
 
 def gate_gradients(model: nn.Module, weights: Mapping[str, Tensor], batch: Batch) -> Scores:
@@ -20,11 +21,11 @@ def gate_gradients(model: nn.Module, weights: Mapping[str, Tensor], batch: Batch
     return {name: w.detach().double() * g.double() for (name, w), g in zip(weights.items(), slopes, strict=True)}
 
 
-def accumulated(scoring: Scoring[ScoringOptions]) -> Scores:
-    """Gate gradients over all batches, absolute where `reduce` says: of the whole, of each batch, or of each image (reduce=sample)."""
+def accumulated(scoring: Scoring[GradientOptions], gradients: Gradients = gate_gradients) -> Scores:
+    """Gradients over all batches, absolute where `reduce` says: of the whole, of each batch, or of each image (reduce=sample)."""
     options = scoring.options
     batches = singles(scoring.batches) if options.reduce == "sample" else scoring.batches
-    parts = ((gate_gradients(scoring.model, scoring.weights, batch), len(batch[1])) for batch in batches)
+    parts = ((gradients(scoring.model, scoring.weights, batch), len(batch[1])) for batch in batches)
     if options.reduce != "total":
         parts = (({name: g.abs() for name, g in gates.items()}, n) for gates, n in parts)
     combine = moving_average if options.accumulate == "ema" else weighted_mean

@@ -8,7 +8,7 @@ common factor, chosen so that the count is exact; the threshold that a pruning r
 
 from torch import Tensor
 
-from ..catalogue.criteria import MagnitudeOptions
+from ..catalogue.criteria.baselines import MagnitudeOptions
 from .types import Scores, Scoring
 
 

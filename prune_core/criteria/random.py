@@ -2,7 +2,7 @@
 
 import torch
 
-from ..catalogue.criteria import RandomOptions
+from ..catalogue.criteria.baselines import RandomOptions
 from .types import Scores, Scoring
 
 

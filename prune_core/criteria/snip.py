@@ -7,7 +7,7 @@ With a gate c_j on every weight, how fast does the loss change as the gate close
 The paper divides by the sum of all s. That never changes the ranking, and in float32 it merges near-ties, so raw values are returned.
 """
 
-from ..catalogue.criteria import SnipOptions
+from ..catalogue.criteria.at_start import SnipOptions
 from .gradients import accumulated
 from .types import Scores, Scoring
 

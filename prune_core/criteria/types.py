@@ -1,10 +1,12 @@
 """What a criterion is given and what it returns."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from torch import Generator, Tensor, nn
+
+from ..catalogue.entry import ChannelGroup
 
 Scores = dict[str, Tensor]
 Batch = tuple[Tensor, Tensor]
@@ -19,6 +21,9 @@ class Scoring(Generic[O]):
     units: name -> shape of the scores wanted: the weight's own shape, or (channels,).
     batches: pairs of standardised images (B, C, H, W) and labels (B,); B may vary. Empty where the entry needs no data.
     generator: on the CPU, of this run, criterion and round alone.
+    input_shape: of one image, (C, H, W).
+    masks: name -> bool tensor of the weight's shape, what a rehearsed pruning has left; the weights themselves are as they were. Mostly empty.
+    groups: name -> channel group, in the order of the network; empty where single weights are ranked.
     """
 
     model: nn.Module
@@ -27,3 +32,6 @@ class Scoring(Generic[O]):
     batches: Sequence[Batch]
     options: O
     generator: Generator
+    input_shape: tuple[int, ...] = ()
+    masks: Mapping[str, Tensor] = field(default_factory=dict)
+    groups: Mapping[str, ChannelGroup] = field(default_factory=dict)

@@ -4,9 +4,9 @@ import logging
 import os
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,8 @@ from ..data.types import Arrays, DataError
 from ..settings import settings
 from ..steps import Part
 from ..streams import seed_of
+from .augmentation import Moves, moved
+from .masks import generator
 
 CACHE_FORMAT = "2"
 PARTS: tuple[Part, ...] = ("train", "validation", "test")
@@ -40,9 +42,16 @@ class Images:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def batch(self, index: Tensor) -> tuple[Tensor, Tensor]:
-        """Standardised float32 images (B, C, H, W) and labels (B,) of the given rows."""
-        return self.standardised(self.images.index_select(0, index)), self.labels.index_select(0, index)
+    def with_random_labels(self, classes: int, seed: int) -> "Images":
+        """The same images, each with a label drawn from all classes alike."""
+        labels = torch.randint(classes, (len(self),), generator=generator(seed_of(seed, "labels")))
+        return replace(self, labels=labels.to(self.labels.device))
+
+    def batch(self, index: Tensor, moves: Moves | None = None) -> tuple[Tensor, Tensor]:
+        """Standardised float32 images (B, C, H, W) and labels (B,) of the given rows; `moves` augments the images."""
+        pixels = self.images.index_select(0, index)
+        pixels = pixels if moves is None else moved(pixels.float(), moves)
+        return self.standardised(pixels), self.labels.index_select(0, index)
 
     def chunk(self, start: int, stop: int) -> tuple[Tensor, Tensor]:
         return self.standardised(self.images[start:stop]), self.labels[start:stop]
@@ -66,36 +75,50 @@ class Data:
         return self.parts[part]
 
 
-def open_data(entry: DataSet, device: torch.device, report: Callable[[str], None]) -> Data:
-    """The data set on the device. Decodes it first where that has not been done, or anew where it is damaged; raises DataError in words."""
+def open_data(entry: DataSet, device: torch.device, report: Callable[[str], None], classes: Sequence[int] = ()) -> Data:
+    """The data set on the device, or only these classes of it, numbered anew in the order given.
+
+    Decodes it first where that has not been done, or anew where it is damaged; raises DataError in words.
+    """
     folder = settings().home / "cache" / f"{entry.name}-{CACHE_FORMAT}"
     if not folder.exists():
         decode(entry, folder, report)
     try:
-        return read(entry, folder, device)
+        return read(entry, folder, device, classes)
     except (ValueError, EOFError, FileNotFoundError):
         log.warning("%s is damaged. It is set aside and decoded anew.", folder.name)
         with suppress(OSError):  # another run was faster
             folder.rename(tempfile.mkdtemp(prefix=f"{folder.name}.damaged-", dir=folder.parent))
     if not folder.exists():
         decode(entry, folder, report)
-    return read(entry, folder, device)
+    return read(entry, folder, device, classes)
 
 
-def read(entry: DataSet, folder: Path, device: torch.device) -> Data:
+def read(entry: DataSet, folder: Path, device: torch.device, classes: Sequence[int]) -> Data:
     """The decoded parts. Raises ValueError, EOFError or FileNotFoundError where a file is not what was written."""
     shape = (1, entry.shape[0], 1, 1)
     shift = 255 * torch.tensor(entry.mean, device=device).reshape(shape)
     scale = 1 / (255 * torch.tensor(entry.std, device=device).reshape(shape))
-    parts = {
-        part: Images(mapped(folder, f"{part}-images", device), mapped(folder, f"{part}-labels", device), shift, scale) for part in PARTS
-    }
+    parts: dict[Part, Images] = {}
+    for part in PARTS:
+        images, labels = mapped(folder, f"{part}-images"), mapped(folder, f"{part}-labels")
+        images, labels = only(images, labels, classes) if classes else (images, labels)
+        parts[part] = Images(images.to(device), labels.to(device), shift, scale)
     return Data(entry, parts)
 
 
-def mapped(folder: Path, name: str, device: torch.device) -> Tensor:
+def only(images: Tensor, labels: Tensor, classes: Sequence[int]) -> tuple[Tensor, Tensor]:
+    """The images of these classes in their order, and the places of their labels among the classes."""
+    wanted = torch.tensor(classes)
+    rows = torch.isin(labels, wanted).nonzero().squeeze(1)
+    place = torch.zeros(1 + max(*classes, *labels.unique().tolist()), dtype=torch.int64)
+    place[wanted] = torch.arange(len(wanted))
+    return images[rows], place[labels[rows]]
+
+
+def mapped(folder: Path, name: str) -> Tensor:
     """Copy-on-write memory map: processes share the pages, and nothing reaches the file."""
-    return torch.from_numpy(np.load(folder / f"{name}.npy", mmap_mode="c", allow_pickle=False)).to(device)
+    return torch.from_numpy(np.load(folder / f"{name}.npy", mmap_mode="c", allow_pickle=False))
 
 
 def decode(entry: DataSet, folder: Path, report: Callable[[str], None]) -> None:

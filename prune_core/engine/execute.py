@@ -3,6 +3,7 @@
 import platform
 import time
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
 
@@ -10,9 +11,10 @@ import numpy as np
 import torch
 
 from .. import memory
-from ..catalogue import criteria
+from ..catalogue import criteria, datasets
 from ..criteria.types import Scores
 from ..data.types import DataError
+from ..estimate import images
 from ..events import (
     LARGEST,
     Cancelled,
@@ -37,22 +39,27 @@ from ..streams import seed_of
 from ..version import __version__
 from . import checkpoint
 from .checkpoint import Position, array, packed_masks
-from .dataset import FIXED_TRAIN, Data, open_data
+from .dataset import FIXED_TRAIN, open_data
 from .errors import RunError
 from .evaluation import at_chance, evaluate
 from .files import NOWHERE, Files
+from .inheriting import expanded
 from .masks import generator
 from .measurements import MEASUREMENTS
 from .network import Network, first_layer_form
 from .optimiser import OPTIMISERS, Optimiser
 from .paths import effective
 from .pruning import inherit, prune
-from .scoring import alive, histograms, score
-from .survey import mean_image, survey
+from .reading import Reading
+from .scoring import alive, histograms, rehearse, score
+from .survey import Survey, mean_image, survey
 from .training import Clock, Sums, learning_rate, train
 
 REPORT_SECONDS = 0.1
 FEW_EPOCHS = 10
+DOING = {
+    "removal": "Taking {count:,} {unit}s of {layer} out, one at a time", "prediction": "Asking {criterion}", "sensitivity": "Pruning {layer} alone",
+}  # fmt: skip
 
 
 def never() -> bool:
@@ -138,12 +145,17 @@ class Execution:
         self.began, self.before = time.monotonic(), 0.0
         self.scores: Scores | None = None
         self.criterion: Score | None = None
+        self.held: dict[str, Survey] = {}
         self.test: Quality | None = None
         self.broken_off = False  # stopped inside a step, which is to be gone on with
 
     def events(self) -> Iterator[Numbered]:
         self.tell("Preparing data")
-        self.data: Data = open_data(self.spec.dataset_entry, self.device, self.tell)
+        entry, options = datasets[self.spec.dataset], self.spec.data_options
+        self.data = replace(open_data(entry, self.device, self.tell, options.classes), entry=self.spec.dataset_entry)
+        self.lessons = self.data["train"]
+        if options.labels == "random":
+            self.lessons = self.lessons.with_random_labels(self.data.classes, self.spec.seed)
         self.network = Network(self.spec.model_entry, self.spec.model_options, self.device)
         self.optimiser = self.new_optimiser()
         self.clock = Clock(len(self.data["train"]), self.spec.batch_size or 1, sums=Sums.zero(self.device))
@@ -191,14 +203,18 @@ class Execution:
         return iter(())
 
     def score(self, step: Score) -> Iterator[Event]:
-        self.tell(f"Scoring by {step.criterion}")
         began = time.perf_counter()
-        scores = score(step, self.network, self.data, self.spec.seed)
-        looking = survey(step, self.network, scores, self.spec.seed) if step.sparsities else None
+        with self.network.found_again() if step.lasting else nullcontext():
+            masks = self.rehearsed(step)
+            if self.broken_off:
+                return
+            scores = score(step, self.network, self.data, self.spec.seed, masks)
+            looking = survey(step, self.network, scores, self.spec.seed) if step.sparsities else None
+            living = alive(step, self.network, scores)
         seconds = time.perf_counter() - began
         common: dict[str, Any] = {
             "epoch": self.clock.epoch, "criterion": step.criterion, "options": step.options, "seconds": seconds,
-            "histograms": histograms(scores, alive(step, self.network, scores)), "layers": tuple(scores),
+            "histograms": histograms(scores, living), "layers": tuple(scores), "scorings": step.scorings,
         }  # fmt: skip
         name = f"scores-{self.number:04d}.safetensors"
         if looking is None:
@@ -214,15 +230,31 @@ class Execution:
             shape = (len(step.sparsities), -1) if layout["layout"] == "pixels" else (len(step.sparsities), *layout["shape"])
             tensors[layout["layout"]] = looking.first_layer.reshape(shape)
         self.files.save(name, tensors, {"classes": str(list(step.options.get("classes", ())))})
-        yield Scored(**common, sparsities=step.sparsities, kept=looking.kept, file=name)
+        if step.held:
+            self.held[step.criterion] = looking
+        yield small(Scored(**common, sparsities=step.sparsities, kept=looking.kept, file=name))
+
+    def rehearsed(self, step: Score) -> dict[str, torch.Tensor]:
+        """Carry out the rehearsals of a scoring: the masks that it is to look through, none where what went is gone from the network itself."""
+        self.tell(f"Scoring by {step.criterion}")
+        masks: dict[str, torch.Tensor] = {}
+        for rehearsal in step.rehearsals:
+            if self.stop():
+                self.broken_off = True
+                break
+            masks = rehearse(rehearsal, step, self.network, self.data, self.spec.seed, masks)
+            if step.lasting:
+                self.network.apply_masks(expanded(self.network, masks) if step.granularity == "channel" else masks, None)
+                masks = {}
+            self.done += self.images_of(step) // step.scorings
+            self.tell(f"Scoring by {step.criterion}")
+        return masks
 
     def train(self, step: Train) -> Iterator[Event]:
         if self.clock.iteration == 0:
             yield Evaluated(epoch=0.0, part="validation", quality=self.quality("validation"))
         points = self.looks()
-        for _ in train(
-            self.spec, step, self.network, self.optimiser, self.data["train"], self.clock, lambda i: self.pause(i, step, points)
-        ):
+        for _ in train(self.spec, step, self.network, self.optimiser, self.lessons, self.clock, lambda i: self.pause(i, step, points)):
             iteration, epoch = self.clock.iteration, self.clock.epoch
             if iteration in points or iteration == self.clock.at(step.until):
                 yield Evaluated(epoch=epoch, part="validation", quality=self.quality("validation"))
@@ -263,19 +295,28 @@ class Execution:
         self.test = self.quality("test")
 
     def measure(self, step: Measure) -> Iterator[Event]:
-        self.tell(f"Measuring {step.what}")
-        yield Measured(epoch=self.clock.epoch, what=step.what, values=MEASUREMENTS[step.what](self.network, self.data))
+        doing, before = DOING.get(step.what, "Measuring {what}").format(what=step.what, **step.options), self.done
+        self.tell(doing)
+
+        def go_on(seen: int) -> bool:
+            self.done = min(before + seen, self.total)
+            self.tell(doing)
+            return not self.stop()
+
+        values = MEASUREMENTS[step.what](Reading(self.network, self.data, self.held, step.options, self.spec.seed, go_on))
+        if values is None:
+            self.broken_off = True
+            return
+        yield Measured(epoch=self.clock.epoch, what=step.what, values=values)
+        self.held.clear()
 
     def ending(self) -> Iterator[Event]:
         layers = self.network.kept_layers()
         validation = self.quality("validation") if self.test else None
-        chance = bool(self.clock.iteration and validation and at_chance(validation, self.data.classes))
-        if chance and validation:
-            yield Warned(
-                epoch=self.clock.epoch,
-                message=f"The network stayed at chance: {percent(validation.accuracy)} right with {self.data.classes} classes. Training never took "
-                "hold; try another initialisation, fewer weights removed or a smaller learning rate.",
-            )
+        judged = self.quality("train") if validation and self.spec.data_options.labels == "random" else validation
+        chance = bool(self.clock.iteration and judged and at_chance(judged, self.data.classes))
+        if chance and judged:
+            yield Warned(epoch=self.clock.epoch, message=self.words_of_chance(judged))
         file = "weights.safetensors" if self.test else None
         if file:
             self.files.save(file, self.state(), {"fingerprint": self.fingerprint})
@@ -286,6 +327,19 @@ class Execution:
             effective=sum(effective(self.network).values()), masks_sha256=mask_checksum(*packed_masks(self.network.masks)) if self.network.masks else None,
         )  # fmt: skip
 
+    def words_of_chance(self, judged: Quality) -> str:
+        """Where a network got no further than guessing: on validation images, or with random labels on those that it was to learn by heart."""
+        right, classes = percent(judged.accuracy), self.data.classes
+        if self.spec.data_options.labels == "random":
+            return (
+                f"The network stayed at chance on its own training images: {right} of {judged.n:,} random labels right with {classes} classes. "
+                "It has learnt none of them by heart; more weights, epochs or another learning rate might."
+            )
+        return (
+            f"The network stayed at chance: {right} right with {classes} classes. Training never took "
+            "hold; try another initialisation, fewer weights removed or a smaller learning rate."
+        )
+
     # ---- state
 
     def new_optimiser(self) -> Optimiser:
@@ -293,8 +347,13 @@ class Execution:
         return kind(self.network.weights, self.network.gradient, self.spec.momentum or 0.0, self.spec.weight_decay or 0.0)
 
     def quality(self, part: Any) -> Quality:
-        """Measured on the validation part, the test part, or 5,000 fixed training images."""
-        return evaluate(self.network.module, self.data[part], self.data.classes, FIXED_TRAIN if part == "train" else None)
+        """Measured on the validation part, the test part, or 5,000 fixed training images with the labels that are learnt."""
+        return evaluate(
+            self.network.module,
+            self.lessons if part == "train" else self.data[part],
+            self.data.classes,
+            FIXED_TRAIN if part == "train" else None,
+        )
 
     def state(self) -> dict[str, Any]:
         return {name: array(tensor) for name, tensor in self.network.module.state_dict().items()}
@@ -306,8 +365,8 @@ class Execution:
         return self.scores is None and time.monotonic() - self.last_checkpoint >= self.checkpoint_seconds
 
     def save_checkpoint(self) -> None:
-        """Nothing between a scoring and its pruning, nor once the test part was measured: neither result is part of a checkpoint."""
-        if self.scores is not None or self.test is not None:
+        """Nothing between a scoring and its pruning or comparison, nor once the test part was measured: these results are no part of a checkpoint."""
+        if self.scores is not None or self.held or self.test is not None:
             return
         tensors, metadata = checkpoint.pack(
             self.network, self.optimiser, self.clock, Position(self.step, self.number, self.seconds()), self.fingerprint
@@ -326,9 +385,11 @@ class Execution:
         """Work of a step for the progress bar, in images seen forward and backward."""
         if isinstance(step, Train):
             return int((step.until - step.start) * self.spec.dataset_entry.train)
+        if isinstance(step, Measure):
+            return int(images(self.spec, step))
         if isinstance(step, Score):
             n = step.options.get("n_examples", 1)
-            return self.spec.dataset_entry.train if n == "all" else int(n)
+            return step.scorings * (self.spec.dataset_entry.train if n == "all" else int(n))
         return 0
 
     def tell(self, doing: str) -> None:
@@ -337,6 +398,11 @@ class Execution:
             self.said = now
             epoch = self.clock.epoch if hasattr(self, "clock") else 0.0
             self.report(Progress(epoch, float(self.spec.epochs), self.done, max(self.total, 1), doing))
+
+
+def small(event: Scored) -> Scored:
+    """The event as it stands, or with one number for all layers at each sparsity where those of every layer would not fit."""
+    return event if len(to_json(event).encode()) <= LARGEST else replace(event, kept=tuple((sum(layers),) for layers in event.kept))
 
 
 HANDLERS: dict[type, Callable[[Execution, Any], Iterator[Event]]] = {

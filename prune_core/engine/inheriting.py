@@ -35,6 +35,11 @@ def refuse_strangers(spec: RunSpec, inherited: Inherited) -> None:
     for field in ("model", "dataset", "criterion", "sparsity", "granularity"):
         if getattr(spec, field) != getattr(parent, field):
             raise RunError(f"parent: it has {field} {getattr(parent, field)}, this run says {getattr(spec, field)}.")
+    if spec.data_options.classes != parent.data_options.classes:
+        classes = [", ".join(map(str, each.data_options.classes)) or "all" for each in (parent, spec)]
+        raise RunError(f"parent: it has classes {classes[0]}, this run says {classes[1]}.")
+    if spec.network != parent.network:
+        raise RunError(f"parent: it has network {parent.network}, this run has {spec.network}.")
     if spec.protocol == parent.protocol == "from_scratch":
         raise RunError("parent: it was trained from scratch itself, so this run would repeat it. Name the run that pruned.")
 

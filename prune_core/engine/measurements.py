@@ -1,26 +1,26 @@
-"""Measurements that only read the network: name -> function of (network, data) -> plain numbers."""
+"""Measurements that only read: name -> function of what there is to read -> plain numbers."""
 
 import time
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import torch
 
-from .dataset import Data
-from .network import Network
+from .agreement import agreement
+from .judging import JUDGING
+from .reading import Reading, Values
 
 WARM, ROUNDS = 5, 30
 
 
 @torch.inference_mode()
-def latency(network: Network, data: Data) -> dict[str, Any]:
+def latency(reading: Reading) -> Values:
     """Seconds of one forward pass for batches of 1 and 128: median and quartiles over 30 passes. Zeros do not make dense kernels faster."""
-    module, training = network.module, network.module.training
+    module, training = reading.network.module, reading.network.module.training
     module.eval()
-    result: dict[str, Any] = {"rounds": ROUNDS, "threads": torch.get_num_threads()}
+    result: Values = {"rounds": ROUNDS, "threads": torch.get_num_threads()}
     for n in (1, 128):
-        images, _ = data["validation"].chunk(0, n)
+        images, _ = reading.data["validation"].chunk(0, n)
         seconds = [timed(module, images) for _ in range(WARM + ROUNDS)][WARM:]
         low, middle, high = np.percentile(seconds, (25, 50, 75))
         result[f"batch_{n}"] = {"median": float(middle), "low": float(low), "high": float(high), "n": len(images)}
@@ -41,4 +41,5 @@ def synchronise(device: torch.device) -> None:
         torch.cuda.synchronize(device)
 
 
-MEASUREMENTS: dict[str, Callable[[Network, Data], dict[str, Any]]] = {"latency": latency}
+# None: the measurement was told not to go on, and is to be begun again.
+MEASUREMENTS: dict[str, Callable[[Reading], Values | None]] = {"latency": latency, "agreement": agreement, **JUDGING}

@@ -2,7 +2,8 @@
 
 import hashlib
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -10,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from ..catalogue import Model, function_of
-from ..catalogue.criteria import ScopeOptions
+from ..catalogue.criteria.options import ScopeOptions
 from ..catalogue.entry import Layer, Options
 from ..events import FirstLayer, LayerKept
 from ..steps import Granularity
@@ -18,7 +19,7 @@ from .optimiser import Optimiser
 
 
 class Network:
-    """A model of the catalogue on a device.
+    """A model of the catalogue on a device: `entry` as these options build it.
 
     weights, gradient: float32 (P,), all trainable parameters one after another; `parameters` are views of them.
     masks: name -> bool tensor of the parameter's shape, for parameters that something was pruned from.
@@ -27,7 +28,7 @@ class Network:
 
     def __init__(self, entry: Model, options: Options, device: torch.device) -> None:
         self.entry = entry
-        self.module: nn.Module = function_of(entry)(options).to(device)
+        self.module: nn.Module = function_of(entry)(options, entry.classes).to(device)
         self.parameters = dict(self.module.named_parameters())
         size = sum(p.numel() for p in self.parameters.values())
         self.weights, self.gradient = torch.zeros(size, device=device), torch.zeros(size, device=device)
@@ -70,6 +71,16 @@ class Network:
             layout(mask[self.places[name]], kept.shape).copy_(kept)
         self.mask = mask
         self.clear_pruned(optimiser)
+
+    @contextmanager
+    def found_again(self) -> Iterator[None]:
+        """Whatever is pruned inside is back afterwards: weights and masks."""
+        weights, mask, masks = self.weights.clone(), self.mask, dict(self.masks)
+        try:
+            yield
+        finally:
+            self.weights.copy_(weights)
+            self.mask, self.masks = mask, masks
 
     def clear_pruned(self, optimiser: Optimiser | None) -> None:
         """Set what is pruned to 0: after a pruning, and after anything that wrote whole tensors (a new draw)."""

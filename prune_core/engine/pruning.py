@@ -12,7 +12,7 @@ from ..steps import Granularity, Inherit, Prune
 from .checkpoint import load_weights, packed_masks
 from .errors import RunError
 from .inheriting import expanded, masks_for, refuse_strangers
-from .masks import cut, ranking
+from .masks import masks_from
 from .paths import effective
 from .scoring import alive
 
@@ -24,25 +24,17 @@ def prune(run: "Execution", step: Prune) -> Iterator[Event]:
     """Turn the last scores into masks and put them on. Raises RunError where the counts that are asked for can't be had."""
     assert run.scores is not None
     assert run.criterion is not None
-    network, seed = run.network, run.spec.seed
+    network = run.network
     run.tell("Pruning")
     before, train_before = run.quality("validation"), run.quality("train")
-    living = alive(run.criterion, network, run.scores)
-    ranked = ranking(run.scores, living, seed, step.target, step.round)
-    try:
-        made = cut(step, ranked)
-    except ValueError as error:
-        raise RunError(str(error)) from error
+    weights = network.parameters if step.granularity == "weight" else None
+    made, masks = masks_from(step, run.scores, alive(run.criterion, network, run.scores), run.spec.seed, weights)
     if run.spec.keep_weights == "each":
         run.files.save(f"weights-{run.number:04d}.safetensors", run.state(), {})
-    masks = {
-        name: torch.from_numpy(made.kept[place].reshape(run.scores[name].shape).copy())
-        for name, place in zip(run.scores, ranked.slices, strict=True)
-    }
     network.apply_masks(expanded(network, masks) if step.granularity == "channel" else masks, run.optimiser)
     run.scores = None
     yield Pruned(
-        round=step.round, sparsity=step.sparsity, kept=int(made.kept.sum()), units=ranked.scores.size,
+        round=step.round, sparsity=step.sparsity, kept=int(made.kept.sum()), units=made.kept.size,
         threshold=made.threshold, ties=made.ties, before=before, train_before=train_before, **after_pruning(run, step.granularity),
     )  # fmt: skip
 

@@ -2,36 +2,45 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from types import MappingProxyType
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from ..catalogue import criteria, function_of
-from ..catalogue.criteria import RandomOptions, ScopeOptions, ScoringOptions
+from ..catalogue.criteria.at_start import IterativeSnipOptions
+from ..catalogue.criteria.options import DataOptions, LabelOptions, ScopeOptions
 from ..criteria.types import Batch, Scores, Scoring
 from ..events import Histogram
-from ..steps import Score
+from ..steps import Prune, Score
 from ..streams import seed_of
 from .dataset import Data, Images
 from .errors import RunError
-from .masks import generator
+from .masks import generator, masks_from
 from .network import Network
 
 BINS = 40
+BINS_IN_ALL = 2_400  # of a network's many layers each gets fewer: an event stays small
+NOTHING: Mapping[str, Tensor] = MappingProxyType({})
 
 
-def score(step: Score, network: Network, data: Data, seed: int) -> Scores:
-    """Scores of every unit, name -> float64 tensor on the CPU; higher stays. Raises RunError where one is not finite, naming the layer."""
+def score(step: Score, network: Network, data: Data, seed: int, masks: Mapping[str, Tensor] = NOTHING) -> Scores:
+    """Scores of every unit, name -> float64 tensor on the CPU; higher stays. Raises RunError where one is not finite, naming the layer.
+
+    masks: what a rehearsal has left, by parameter; empty before the first.
+    """
     entry = criteria[step.criterion]
     options = entry.options.model_validate(step.options)
     assert isinstance(options, ScopeOptions)
     weights, units = ranked(step, network, options)
-    stays = isinstance(options, RandomOptions) and options.stay
-    chance = generator(seed_of(seed, "random", None if stays else step.round))
+    chance = generator(seed_of(seed, "random", None if options.draws_once else step.round))
+    groups = {g.name: g for g in network.entry.channel_groups} if step.granularity == "channel" else {}
     with untouched(network.module):
-        batches = prepared(network.module, data, options, seed, step.round) if isinstance(options, ScoringOptions) else []
-        scores: Scores = function_of(entry)(Scoring(network.module, weights, units, batches, options, chance))
+        batches = prepared(network.module, data, options, seed, images_round(step, options)) if isinstance(options, DataOptions) else []
+        scores: Scores = function_of(entry)(
+            Scoring(network.module, weights, units, batches, options, chance, network.entry.input_shape, masks, groups)
+        )
     scores = {name: values.cpu() for name, values in scores.items()}
     for name, values in scores.items():
         if bad := int((~values.isfinite()).sum()):
@@ -40,6 +49,18 @@ def score(step: Score, network: Network, data: Data, seed: int) -> Scores:
                 "Activations or gradients ran over; try another initialisation or a smaller learning rate."
             )
     return scores
+
+
+def rehearse(pruning: Prune, step: Score, network: Network, data: Data, seed: int, masks: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """What a pruning of the step's rehearsals would leave, by scores of what `masks` leave: name -> bool tensor. Changes nothing."""
+    scores = score(step.model_copy(update={"round": pruning.round}), network, data, seed, masks)
+    weights = network.parameters if step.granularity == "weight" else None
+    return masks_from(pruning, scores, alive(step, network, scores), seed, weights)[1]
+
+
+def images_round(step: Score, options: DataOptions) -> int:
+    """The round whose images a scoring looks at: its own, unless all rounds are to look at those of the first."""
+    return 1 if isinstance(options, IterativeSnipOptions) and not options.resample else step.round
 
 
 def ranked(step: Score, network: Network, options: ScopeOptions) -> tuple[dict[str, Tensor], dict[str, tuple[int, ...]]]:
@@ -78,10 +99,10 @@ def untouched(module: nn.Module) -> Iterator[None]:
             m.training = training
 
 
-def prepared(module: nn.Module, data: Data, options: ScoringOptions, seed: int, round: int) -> list[Batch]:
+def prepared(module: nn.Module, data: Data, options: DataOptions, seed: int, round: int) -> list[Batch]:
     """The scoring batches, after batch norm was set as the options say."""
     batches = scoring_batches(data, options, seed, round)
-    normalisations = [m for m in module.modules() if isinstance(m, nn.BatchNorm2d)]
+    normalisations = [m for m in module.modules() if isinstance(m, nn.BatchNorm1d | nn.BatchNorm2d)]
     if options.calibrate_bn:
         for m in normalisations:
             m.train()
@@ -93,15 +114,16 @@ def prepared(module: nn.Module, data: Data, options: ScoringOptions, seed: int, 
     return batches
 
 
-def scoring_batches(data: Data, options: ScoringOptions, seed: int, round: int) -> list[Batch]:
+def scoring_batches(data: Data, options: DataOptions, seed: int, round: int) -> list[Batch]:
     """Images drawn without repetition from the options' part and classes, by the run's seed and round; a longer draw begins with a shorter one."""
     part = data[options.source]
     rows = draw(part, options, data, seed, round)
-    labels = part.labels if options.labels == "true" else shuffled(part.labels, seed)
+    control = isinstance(options, LabelOptions) and options.labels == "shuffled"
+    labels = shuffled(part.labels, seed) if control else part.labels
     return [(part.standardised(part.images[chunk]), labels[chunk]) for chunk in rows.split(options.scoring_batch)]
 
 
-def draw(part: Images, options: ScoringOptions, data: Data, seed: int, round: int) -> Tensor:
+def draw(part: Images, options: DataOptions, data: Data, seed: int, round: int) -> Tensor:
     order = torch.randperm(len(part), generator=generator(seed_of(seed, "scoring", round))).to(part.labels.device)
     if options.classes:
         order = order[torch.isin(part.labels[order], torch.tensor(options.classes, device=order.device))]
@@ -128,11 +150,12 @@ def shuffled(labels: Tensor, seed: int) -> Tensor:
 
 def histograms(scores: Scores, living: Mapping[str, Tensor]) -> tuple[Histogram, ...]:
     """Scores of what is left, per layer, in bins of log10 common to all layers."""
+    bins = min(BINS, max(1, BINS_IN_ALL // len(scores)))
     values = {name: s[living[name]].abs().cpu().numpy() for name, s in scores.items()}
     logs = {name: np.log10(v[v > 0]) for name, v in values.items()}
     low = min((float(v.min()) for v in logs.values() if v.size), default=0.0)
     high = max((float(v.max()) for v in logs.values() if v.size), default=1.0)
-    edges = np.linspace(low, high if high > low else low + 1, BINS + 1)
+    edges = np.linspace(low, high if high > low else low + 1, bins + 1)
     rounded = tuple(round(float(e), 4) for e in edges)
     return tuple(
         Histogram(name=name, edges=rounded, counts=tuple(np.histogram(v, edges)[0].tolist()), zeros=int(values[name].size - v.size))

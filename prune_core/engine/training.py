@@ -11,6 +11,7 @@ from torch.nn import functional as F
 from ..spec import RunSpec
 from ..steps import Train
 from ..streams import seed_of
+from .augmentation import drawn
 from .dataset import Images
 from .errors import RunError
 from .masks import generator
@@ -69,13 +70,16 @@ def train(
     Raises RunError when the loss is no longer a number.
     """
     module, end, order, epoch = network.module, clock.at(step.until), torch.empty(0), -1
+    kinds, moves = spec.dataset_entry.augmentation if spec.augment else (), None
     module.train()
     while clock.iteration < end:
         began = time.perf_counter()
         now, position = divmod(clock.iteration, clock.per_epoch)
         if now != epoch:
             epoch, order = now, shuffled(clock.images, spec.seed, step, now).to(images.labels.device)
-        x, y = images.batch(order[position * clock.batch : (position + 1) * clock.batch])
+            moves = drawn(clock.images, spec.seed, step, now, kinds, images.labels.device) if kinds else None
+        here = slice(position * clock.batch, (position + 1) * clock.batch)
+        x, y = images.batch(order[here], moves[here] if moves else None)
         logits = module(x)
         loss = F.cross_entropy(logits, y)
         network.gradient.zero_()

@@ -66,5 +66,5 @@ def initialise(model: nn.Module, initialisation: str, generator: Generator) -> N
             module.weight.copy_(draw(torch.empty(module.weight.shape), generator))
             if module.bias is not None:
                 module.bias.zero_()
-        elif isinstance(module, nn.BatchNorm2d):
+        elif isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
             module.reset_parameters()

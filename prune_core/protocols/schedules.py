@@ -1,6 +1,6 @@
 """How a removal is shared out over rounds: sparsity after round r of n, the last one exact."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..catalogue.protocols import PruningOptions, Schedule
@@ -31,6 +31,13 @@ def sparsities(final: float, rounds: int, schedule: Schedule) -> list[float]:
     return [SCHEDULES[schedule](final, r, rounds) for r in range(1, rounds)] + [final]
 
 
+def rehearse_and_prune(spec: RunSpec, amounts: Sequence[float]) -> tuple[Score, Prune]:
+    """One pruning to the last of the amounts, by scores that come out of rehearsing those before it (FORCE)."""
+    rounds = [score_and_prune(spec, sparsity, r) for r, sparsity in enumerate(amounts, 1)]
+    score, prune = rounds[-1]
+    return score.model_copy(update={"rehearsals": tuple(rehearsal for _, rehearsal in rounds[:-1])}), prune
+
+
 def score_and_prune(spec: RunSpec, sparsity: float, round: int) -> tuple[Score, Prune]:
     """The two steps of one pruning of a resolved spec."""
     options: Any = spec.protocol_options
@@ -43,6 +50,7 @@ def score_and_prune(spec: RunSpec, sparsity: float, round: int) -> tuple[Score, 
         sparsity=sparsity,
         granularity=granularity,
         allocation=spec.allocation or "global",
+        allocation_options=spec.allocation_options.model_dump(mode="json"),
         target=options.target,
         keep_min=options.keep_min,
         round=round,

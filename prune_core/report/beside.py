@@ -86,6 +86,7 @@ def not_shown(found: Comparison, runs: Sequence[Subject]) -> list[str]:
     chance = [s.letter for s in found.sides if s.result.at_chance]
     if chance:
         told.append(f"{words.listed(chance)} stayed at chance.")
+    told += [f"{s.letter}: {caution}" for s in found.sides if (caution := s.result.spec.dataset_entry.caution)]
     told.append(
         "These are single runs, not means: whether a difference between two of them is more than chance takes several seeds of each."
     )

@@ -7,7 +7,7 @@ from latex2mathml.converter import convert
 
 from .. import markup, method_words
 from ..catalogue import Entry
-from ..charts import accuracy, first_layer, layers, staircase, words
+from ..charts import accuracy, calibration, first_layer, layers, sensitivity, staircase, words
 from ..charts.saliency import saliency
 from ..overrides import command
 from ..spec_words import ENTRIES, settings_of
@@ -79,6 +79,7 @@ def pictures(run: Subject, prefix: str) -> list[str]:
                 images,
             )
         )
+    found += judged(run, prefix)
     if not history.prunings:
         return found
     left = layers.layers(history)
@@ -96,6 +97,27 @@ def pictures(run: Subject, prefix: str) -> list[str]:
         picture = mask.counts if mask.counts.ndim == 2 else first_layer.tiled(mask.counts)
         where = "at an input pixel" if mask.layout == "pixels" else "at a place of a filter"
         found.append(blocks.mask(picture, mask.largest, mask.of, mask.alt, mask.sentence, {}, where))
+    return found
+
+
+def judged(run: Subject, prefix: str) -> list[str]:
+    """What taking units out alone did, beside what criteria had said, and what cutting each layer alone did; of a run that measured it."""
+    found, truth, cuts = list[str](), calibration.calibration(run.history), sensitivity.sensitivity(run.history)
+    if truth.judged:
+        images = f"Mean loss over {truth.images:,} training images; {len(truth.units):,} {truth.unit}s drawn by lot, each taken out alone."
+        found.append(
+            blocks.plot(
+                lambda theme: calibration.draw(truth, theme), f"{prefix}-calibration", "Rank of each criterion's score against the true change",
+                truth.sentence, truth.table(), images,
+            )
+        )  # fmt: skip
+    if cuts.rows:
+        found.append(
+            blocks.plot(
+                lambda theme: sensitivity.draw(cuts, theme), f"{prefix}-sensitivity", "Accuracy lost, by layer and by how much was removed",
+                cuts.sentence, cuts.table(), f"Each layer pruned alone by {cuts.criterion}; {cuts.images:,} validation images.",
+            )
+        )  # fmt: skip
     return found
 
 
@@ -192,6 +214,8 @@ def not_shown(run: Subject) -> list[str]:
         told.append(f"The run {'failed' if run.result.state == 'failed' else 'was cancelled'}: nothing here is a final result.")
     if run.result.at_chance:
         told.append("The network stayed at chance: its accuracy says nothing about pruning.")
+    if caution := run.result.spec.dataset_entry.caution:
+        told.append(caution)
     told.append("One seed: how much of these numbers is chance is not shown. Several seeds of the same run would tell.")
     if run.trains:
         told.append(
@@ -201,7 +225,7 @@ def not_shown(run: Subject) -> list[str]:
         )
         told.append(
             f"No claim about speed: {ZEROS[:1].lower()}{ZEROS[1:]}"
-            if not history.measurements
+            if not any(event.what == "latency" for event in history.measurements)
             else "Speed was measured on one machine only."
         )
     else:

@@ -65,7 +65,7 @@ def submit_sweep(
     asked = asked_for(specs, follow)
     fits_here([spec for spec, _ in asked])
     definition = {
-        "models": sorted({spec.model for spec in specs}), "datasets": sorted({spec.dataset for spec in specs}),
+        "models": sorted({spec.network for spec in specs}), "datasets": sorted({spec.data for spec in specs}),
         "follow": checked_follow(follow), "again": again,
     }  # fmt: skip
     rows = [Asked(spec, None if again else here(spec.device), twins) for spec, twins in asked]

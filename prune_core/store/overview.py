@@ -7,6 +7,7 @@ from typing import NamedTuple
 from pydantic import ValidationError
 from sqlalchemy import func, select
 
+from .. import catalogue
 from ..spec import RunSpec
 from ..wording import SpecError
 from .records import ENDED, Environment, State, Summary, log
@@ -15,18 +16,19 @@ from .tables import RUNS
 
 
 class Subject(NamedTuple):
-    """A network on a data set, by name, and how many of its runs have finished."""
+    """A network on a data set, by `RunSpec.network` and `RunSpec.data`, and how many of its runs have finished."""
 
     model: str
     dataset: str
     runs: int
 
 
-def subjects(store: Store, protocols_left_out: tuple[str, ...] = ("score",)) -> list[Subject]:
-    """What finished runs are of, most runs first."""
+def subjects(store: Store) -> list[Subject]:
+    """What finished runs are of, most runs first; those that only look have a page of their own."""
+    only_look = [name for name, entry in catalogue.protocols.items() if entry.page]
     query = (
         select(RUNS.c.model, RUNS.c.dataset, func.count())
-        .where(RUNS.c.state == "finished", RUNS.c.model.is_not(None), RUNS.c.protocol.not_in(protocols_left_out))
+        .where(RUNS.c.state == "finished", RUNS.c.model.is_not(None), RUNS.c.protocol.not_in(only_look))
         .group_by(RUNS.c.model, RUNS.c.dataset)
     )
     with store.database.reading() as connection:

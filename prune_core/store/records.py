@@ -191,7 +191,7 @@ def facts_of(spec: RunSpec) -> dict[str, Any]:
     """The columns of a run that follow from its spec."""
     return {
         "spec": spec.model_dump_json(), "title": spec.title, "fingerprint": spec.fingerprint, "family": spec.group,
-        "model": spec.model, "dataset": spec.dataset, "protocol": spec.protocol, "criterion": spec.resolved().criterion,
+        "model": spec.network, "dataset": spec.data, "protocol": spec.protocol, "criterion": spec.resolved().criterion,
         "parent": spec.parent.fingerprint if spec.parent else None,
     }  # fmt: skip
 

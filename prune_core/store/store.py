@@ -234,12 +234,12 @@ class Store:
             return nameless(file.read(LOG_TAIL).decode(errors="replace"))
 
     def speeds(self) -> dict[tuple[str, str], float]:
-        """(model, data set) -> seconds per epoch in the latest run of the two that finished here, for estimates."""
+        """(`RunSpec.network`, `RunSpec.data`) -> seconds per epoch in the latest run of the two that finished here, for estimates."""
         query = select(RUNS).where(RUNS.c.epoch_seconds.is_not(None), RUNS.c.state == "finished").order_by(RUNS.c.ended.desc()).limit(200)
         with self.database.reading() as connection:
             rows = list(connection.execute(query).all())
         seconds = {row.id: row.epoch_seconds for row in rows}
-        return {(run.spec.model, run.spec.dataset): seconds[run.id] for run in reversed(readable(rows))}
+        return {(run.spec.network, run.spec.data): seconds[run.id] for run in reversed(readable(rows))}
 
     def queue_length(self) -> int:
         """How many runs are queued."""

@@ -13,9 +13,10 @@ import torch
 from torch.nn import functional as F
 
 from prune_core import RunSpec, catalogue, run
+from prune_core.allocations.ranking import best
 from prune_core.counting import kept
 from prune_core.engine.dataset import open_data
-from prune_core.engine.masks import best, ranking
+from prune_core.engine.masks import ranking
 from prune_core.engine.network import Network
 from prune_core.engine.scoring import alive, score
 from prune_core.engine.survey import survey

@@ -11,7 +11,10 @@ from collections.abc import Callable, Iterator
 from itertools import product
 from typing import Any, NamedTuple
 
-from prune_core import RunSpec
+from pages.parts import between_criteria
+from prune_core import RunSpec, catalogue
+from prune_core.catalogue.networks.options import INITIALISATIONS
+from prune_core.charts.saliency import LOOKED_AT
 from prune_core.store import Store
 from prune_core.store.bundles import EXAMPLES, KINDS
 from prune_core.twins import twins
@@ -67,6 +70,30 @@ def instability() -> Iterator[RunSpec]:
         )  # fmt: skip
 
 
+def compared() -> Iterator[RunSpec]:
+    """What Saliency asks for with nothing chosen: all criteria together, and those of many rounds in their rounds."""
+    together = tuple(name for name in catalogue.criteria if name in between_criteria.USUAL)
+    patient = tuple(name for name, entry in catalogue.criteria.items() if entry.rounds > 1)
+    for options in (
+        {"criteria": together, "sparsities": between_criteria.SPARSITIES, "measure": ("agreement",)},
+        {"criteria": patient, "sparsities": between_criteria.IN_ROUNDS, "rounds": "own"},
+    ):
+        yield scores(dataset="mnist", protocol_options={"classes": "all", **options})
+
+
+def first_weights() -> Iterator[RunSpec]:
+    options = {"classes": "all", "initialisations": tuple(INITIALISATIONS), "sparsities": (LOOKED_AT,)}
+    yield scores(dataset="mnist", protocol_options=options)
+
+
+def judged() -> Iterator[RunSpec]:
+    for epochs in (0, 10):
+        yield RunSpec(protocol="judge", criterion=None, dataset="mnist", epochs=epochs)
+    yield RunSpec(
+        protocol="judge", criterion=None, model="small_conv", dataset="fashion_mnist", epochs=4, protocol_options={"unit": "channel"}
+    )
+
+
 class Example(NamedTuple):
     """A bundle. `kinds`: the files that travel with it; `twins`: those of each run that come along."""
 
@@ -86,10 +113,13 @@ EXAMPLES_MADE = (
         lambda: iter([scores(dataset="mnist", protocol_options={"classes": "all", "batch_sizes": (1, 10, 100, 1_000, 10_000)})]),
     ),
     Example("snip-scores-fashion-mnist", lambda: iter([scores(dataset="fashion_mnist")])),
+    Example("criteria-compared-mnist", compared, LIGHT),
+    Example("first-weights-mnist", first_weights),
     Example("sweep-mnist", sweep, LIGHT),
     Example("widths-fashion-mnist", widths, LIGHT),
     Example("pruned-and-scratch-mnist", pruned, LIGHT, ("scratch_e", "equal_pipeline", "dense", "dense_longer")),
     Example("instability-fashion-mnist", instability, LIGHT),
+    Example("judged-criteria", judged, LIGHT),
 )
 
 

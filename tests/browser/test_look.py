@@ -1,4 +1,4 @@
-"""Trade-off and Widths as a person uses them: points that open their runs, a slider that is answered in the browser."""
+"""Trade-off, Widths, Calibration and Sensitivity as a person uses them: points that open their runs, a slider answered in the browser."""
 
 import re
 
@@ -11,6 +11,8 @@ PLACE = """(which) => {
   const trace = plot.data.find((d) => d.ids && d.mode === which);
   return [box.left + full._size.l + full.xaxis.d2p(trace.x[0]), box.top + full._size.t + full.yaxis.d2p(trace.y[0])];
 }"""
+COLUMNS = """() => new Set(Object.entries(document.querySelector('.js-plotly-plot')._fullLayout)
+  .filter(([name]) => /^xaxis/.test(name)).map(([, axis]) => axis.domain[0])).size"""
 HOVERED = "() => { const [point] = document.querySelector('.js-plotly-plot')._hoverdata; return point.data.ids[point.pointNumber]; }"
 
 
@@ -56,6 +58,27 @@ def test_the_slider_moves_through_the_prunings_by_keyboard(visitor):
     assert (before, full) != ("0 % removed", branch.get_attribute("aria-label"))
     says(tab, "Before any pruning all 266,200 weights")
     tab.wait_for_url(re.compile("wi_removed=0"))
+
+
+def test_panels_stand_four_in_a_row_and_two_on_a_phone(visitor):
+    tab = visitor.open("/calibration")
+    drawn(tab)
+    assert tab.evaluate(COLUMNS) == 4
+    wide = tab.locator(".js-plotly-plot").bounding_box()
+    tab.set_viewport_size({"width": 390, "height": 844})
+    tab.reload()
+    drawn(tab)
+    assert tab.evaluate(COLUMNS) == 2
+    assert tab.locator(".js-plotly-plot").bounding_box()["height"] > wide["height"]
+
+
+def test_a_cell_of_the_map_says_what_it_is(visitor):
+    tab = visitor.open("/sensitivity")
+    tab.locator(".js-plotly-plot .heatmaplayer image").wait_for()
+    box = tab.locator(".js-plotly-plot .heatmaplayer image").bounding_box()
+    tab.mouse.move(box["x"] + 5, box["y"] + 5)
+    expect(tab.locator(".hoverlayer")).to_contain_text("Layer 1 without 10 %")
+    expect(tab.locator(".hoverlayer")).to_contain_text("211,680 of 235,200 weights kept")
 
 
 def test_a_branch_says_what_it_is_when_it_has_the_focus(visitor):

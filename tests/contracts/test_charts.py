@@ -341,6 +341,11 @@ class TestScores:
         assert (found.layers[0].total, found.layers[0].zeros) == (45, 5)
         assert "11.1 % of all scores are exactly 0." in found.sentence
 
+    def test_of_signed_scores_it_is_the_size_that_is_drawn(self):
+        signed = scores.scores(scoring()[0])._replace(signed=True)
+        assert signed.sentence.startswith("By size, ")
+        assert scores.draw(signed, LIGHT).layout.xaxis.title.text == "Size of the score, log scale"
+
     def test_the_median_lies_inside_its_bin(self):
         assert scores.scores(scoring()[0]).layers[0].median == pytest.approx(-3 + 1 / 3)
 

@@ -144,15 +144,25 @@ class TestSettings:
         chosen = {s.field: s.value for s in settings_of(snip(0.95, lr=0.1)) if not s.usual}
         assert chosen == {"sparsity": "95 %", "epochs": "24", "lr": "0.1"}
 
+    def test_saying_what_follows_from_the_rest_is_no_choice(self):
+        assert all(s.usual for s in settings_of(RunSpec(protocol_options={"rounds": 1, "keep_min": 0})))
+        chosen = {s.field: s.value for s in settings_of(RunSpec(protocol_options={"rounds": 2})) if not s.usual}
+        assert chosen == {"protocol_options.rounds": "2"}
+
     def test_options_that_come_with_another_entry_are_no_difference_of_their_own(self):
         assert [d.field for d in differing([snip(), RunSpec(criterion="random", epochs=24)])] == ["criterion"]
         chosen = RunSpec(epochs=24, criterion_options={"n_examples": 10})
         assert [d.values for d in differing([chosen, RunSpec(criterion="random", epochs=24)]) if "n_examples" in d.field] == [("10", "–")]
 
 
-def test_guesses_stand_for_every_pair_that_fits_until_something_is_measured():
+def has_data(model) -> bool:
+    return any(data.shape == model.input_shape for data in catalogue.datasets.values())
+
+
+def test_guesses_stand_for_every_network_on_its_smallest_data_until_something_is_measured():
     found = speeds.guesses()
-    assert len(found.rows) == 9
+    assert {row.model for row in found.rows} == {m.title for m in catalogue.models.values() if has_data(m)}
+    assert [row.dataset for row in found.rows if row.model == "LeNet-5"] == ["Digits"]
     assert found.rows[0].seconds == min(row.seconds for row in found.rows)
     assert set(found.table()["Known from"]) == {"a first guess"}
     assert speeds.took(found.rows[-1].seconds) in found.sentence

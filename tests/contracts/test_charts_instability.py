@@ -277,6 +277,14 @@ class TestVariants:
         assert variants.labels([variant(rounds=1), variant(rounds=5)]) == ["At once", "Five times"]
         assert variants.labels([ITERATIVE, ITERATIVE.model_copy(update={"seed": 3})]) == ["Seed 0", "Seed 3"]
 
+    def test_the_rounds_of_a_criterion_are_usual_whether_said_or_not(self):
+        synflow, said = (RunSpec(criterion="synflow", protocol_options=options) for options in ({}, {"rounds": 100}))
+        assert variants.labels([synflow]) == variants.labels([said]) == ["Lowest scores first, 100 times"]
+        assert variants.is_usual(synflow)
+        assert variants.is_usual(said)
+        assert variants.is_usual(RunSpec(protocol_options={"rounds": 1}))
+        assert not variants.is_usual(RunSpec(criterion="synflow", protocol_options={"rounds": 1}))
+
     def test_equal_runs_are_told_apart_by_number(self):
         assert variants.labels([ITERATIVE, ITERATIVE]) == ["Run 1", "Run 2"]
 

@@ -9,6 +9,7 @@ import sys
 import psutil
 import pytest
 
+from prune_core import catalogue
 from prune_core.__main__ import main
 from prune_core.service.starting import environment
 from prune_core.settings import settings
@@ -83,7 +84,7 @@ def test_a_dry_run_starts_nothing(here, store):
         (["--over", "sparsity=0.9,,0.95"], "sparsity: must be a number, got ''. In the run sparsity=.\n"),
         (
             ["--over", "criterion=snip,snipp"],
-            "Did you mean 'snip'? Choices: l2_norm, magnitude, random, snip. In the run criterion=snipp.\n",
+            f"Did you mean 'snip'? Choices: {', '.join(sorted(catalogue.criteria))}. In the run criterion=snipp.\n",
         ),
         (["--over", "sparsity"], "--over: must be field=value, got 'sparsity'.\n"),
         (["--over", "lr=[0.1"], "lr: must be values with commas between them, got '[0.1'.\n"),

@@ -14,18 +14,24 @@ from hypothesis import strategies as st
 from prune_core import RunSpec, catalogue, plan, run
 from prune_core.engine.checkpoint import unpacked_masks
 from prune_core.engine.errors import RunError
-from prune_core.engine.execute import chosen_device, execute
-from prune_core.engine.files import Folder
-from prune_core.events import EVENT, LARGEST, from_json, to_json
+from prune_core.engine.execute import Execution, chosen_device, execute, ignore, never
+from prune_core.engine.files import NOWHERE, Folder
+from prune_core.events import EVENT, LARGEST, Measured, from_json, to_json
 from prune_core.history import History
+from prune_core.parents import nobody
 from prune_core.settings import settings
 
 SMALL = {
     "dense": RunSpec(protocol="dense", epochs=2), "prune_at_init": RunSpec(sparsity=0.95, epochs=2),
     "iterative": RunSpec(protocol="iterative", criterion="magnitude", epochs=3),
     "score": RunSpec(protocol="score"),
+    "compared": RunSpec(protocol="score", protocol_options={"criteria": ("snip", "random"), "classes": "all", "measure": ("agreement",)}),
     "channels": RunSpec(model="small_conv", criterion="l2_norm", protocol="iterative", epochs=1, sparsity=0.5, protocol_options={"rounds": 2}),
     "adam": RunSpec(optimizer="adam", epochs=2, sparsity=0.5),
+    "judge": RunSpec(protocol="judge", criterion=None, epochs=2, protocol_options={
+        "units": 30, "images": 40, "criteria": ["snip", "obd", "random"], "n_examples": 20, "sparsities": [0.5, 0.9]}),
+    "judged channels": RunSpec(model="small_conv", protocol="judge", criterion=None, epochs=1, protocol_options={
+        "unit": "channel", "units": 6, "images": 20, "n_examples": 20, "sparsities": [0.5]}),
 }  # fmt: skip
 EVERY = pytest.mark.parametrize("name", SMALL)
 TIMES = {"seconds"}
@@ -103,6 +109,15 @@ def test_a_run_stopped_at_any_moment_resumes_to_the_same_sha256(tmp_path_factory
     assert last.event.weights_sha256 == reference(spec)
 
 
+def test_a_run_stopped_while_it_rehearses_begins_that_scoring_again_and_ends_the_same(tmp_path):
+    spec = RunSpec(criterion="force", epochs=0, protocol_options={"rounds": 6})
+    stopped = [event.kind for _, event in execute(spec, files=Folder(tmp_path), stop=Stop(4))]
+    assert stopped == ["started", "cancelled"]
+    *_, resumed = execute(spec, files=Folder(tmp_path))
+    *_, whole = execute(spec)
+    assert resumed.event.weights_sha256 == whole.event.weights_sha256
+
+
 class TestOnceItsTestPartWasMeasured:
     """A run that is broken off then still ends with what was measured, and with its weights."""
 
@@ -136,10 +151,11 @@ def reference(spec, known={}):  # noqa: B006
 @pytest.mark.parametrize(
     "protocol", [p for p, entry in catalogue.protocols.items() if "training" in entry.uses and "parent" not in entry.uses]
 )
-@pytest.mark.parametrize("model", catalogue.models)
-def test_with_default_options_every_network_learns_the_digits(model, protocol):
+@pytest.mark.parametrize("model", [m.name for m in catalogue.models.values() if m.input_shape == catalogue.datasets["digits"].shape])
+def test_with_default_options_every_network_of_their_shape_learns_the_digits(model, protocol):
     criterion = "magnitude" if protocol == "iterative" else "snip"
-    *_, last = run(RunSpec(model=model, protocol=protocol, criterion=criterion))
+    few = {"units": 4, "images": 50, "n_examples": 10} if protocol == "judge" else {}
+    *_, last = run(RunSpec(model=model, protocol=protocol, criterion=criterion, protocol_options=few))
     assert not last.event.at_chance
     assert last.event.test.accuracy > 0.9
 
@@ -153,11 +169,25 @@ def test_snip_at_95_percent_keeps_exactly_13310_of_266200_weights(whole):
     RunSpec(protocol_options={"rounds": 1000}), RunSpec(protocol="iterative", protocol_options={"rounds": 100}),
     RunSpec(protocol="iterative", protocol_options={"rounds": 100}, criterion_options={"include": ["\N{GRINNING FACE}" * 80] * 64}),
     RunSpec(protocol="score", protocol_options={"batch_sizes": list(range(1, 17)), "sparsities": [i / 200 for i in range(1, 200)]}),
-], ids=["a thousand rounds", "a hundred in training", "long patterns", "sixteen sizes"])  # fmt: skip
+    RunSpec(protocol="score", protocol_options={"criteria": ["synflow", "force"], "rounds": "own"}),
+], ids=["a thousand rounds", "a hundred in training", "long patterns", "sixteen sizes", "rounds at every sparsity"])  # fmt: skip
 def test_the_first_event_stays_small_whatever_the_length_of_the_plan(spec):
     started = next(iter(execute(spec))).event
     assert len(to_json(started).encode()) < LARGEST
     assert started.plan in ((), plan(spec))
+
+
+def test_a_comparison_of_as_many_criteria_and_sparsities_as_a_spec_may_ask_for_fits_into_an_event():
+    pairs, sparsities = 120, 50  # of sixteen criteria
+    counts = [[14_700_000] * sparsities] * pairs
+    values = {
+        "shared": counts,
+        "kept": counts[0],
+        "sparsities": [0.9999] * sparsities,
+        "spearman": [-0.123456] * pairs,
+        "criteria": ["skeletonization"] * 16,
+    }
+    assert len(to_json(Measured(epoch=0, what="agreement", values=values)).encode()) < LARGEST
 
 
 def test_a_damaged_checkpoint_is_set_aside_and_the_older_one_used(tmp_path):
@@ -208,6 +238,53 @@ def test_masks_of_later_rounds_lie_inside_the_earlier_ones(tmp_path):
         before = masks
 
 
+def test_judging_leaves_weights_optimiser_and_everything_said_besides_as_they_are_without_it():
+    judged, dense = SMALL["judge"], RunSpec(protocol="dense", criterion=None, epochs=2)
+
+    def told(spec):
+        return [{**without_times(e), "spec": 0, "plan": 0} for _, e in run(spec) if e.kind != "measured"]
+
+    assert told(judged) == told(dense)
+
+
+@pytest.mark.parametrize("name", ["judge", "judged channels"])
+def test_judging_in_the_middle_of_training_leaves_nothing_behind(name):
+    asked = Execution(SMALL[name].resolved(), NOWHERE, nobody, never, ignore, 1e9)
+    for numbered in asked.events():
+        if numbered.event.kind == "epoch":
+            before = state_of(asked)
+            for step in asked.plan:
+                if step.kind == "measure":
+                    assert [e.kind for e in asked.measure(step)] == ["measured"]
+            assert state_of(asked) == before
+
+
+def state_of(asked: Execution) -> list:
+    """Everything that a later step of the run could notice."""
+    net, clock = asked.network, asked.clock
+    tensors = [*net.module.state_dict().values(), net.weights, net.gradient, *asked.optimiser.state.values(), torch.get_rng_state()]
+    modes = [(m.training, len(m._forward_hooks), len(m._forward_pre_hooks)) for m in net.module.modules()]
+    sums = (float(clock.sums.loss), int(clock.sums.correct), clock.sums.images, clock.iteration)
+    return [[t.detach().numpy().tobytes() for t in tensors], modes, sorted(net.masks), sums, asked.scores]
+
+
+def test_a_run_stopped_while_units_are_taken_out_begins_that_layer_again_and_says_the_same(tmp_path, whole):
+    spec, kinds, asked = SMALL["judge"], [], []
+
+    def stop():
+        """Five units into the second layer."""
+        asked.extend([1] * ("measured" in kinds))
+        return len(asked) > 5
+
+    for _, event in execute(spec, files=Folder(tmp_path), stop=stop):
+        kinds.append(event.kind)
+    assert kinds[-2:] == ["measured", "cancelled"]
+    resumed = list(execute(spec, files=Folder(tmp_path)))
+    wanted = [without_times(e) for _, e in whole["judge"]]
+    assert [without_times(e) for _, e in resumed] == wanted[-len(resumed) :]
+    assert resumed[0].event.values["layer"] == "fc2.weight"
+
+
 def test_a_measurement_never_changes_the_run(whole):
     plain = SMALL["prune_at_init"]
     spec = RunSpec(**{**plain.model_dump(), "protocol_options": {"measure": ["latency"]}})
@@ -217,9 +294,10 @@ def test_a_measurement_never_changes_the_run(whole):
     assert events[-1].weights_sha256 == whole["prune_at_init"][-1].event.weights_sha256
 
 
-def test_n_rounds_without_training_between_give_the_one_shot_mask_for_magnitude():
+@pytest.mark.parametrize("criterion", ["magnitude", "lamp"])
+def test_n_rounds_without_training_between_give_the_one_shot_mask(criterion):
     def layers(rounds):
-        spec = RunSpec(criterion="magnitude", epochs=0, sparsity=0.9, protocol_options={"rounds": rounds})
+        spec = RunSpec(criterion=criterion, epochs=0, sparsity=0.9, protocol_options={"rounds": rounds})
         return [e for _, e in run(spec) if e.kind == "pruned"][-1].first_layer
 
     assert layers(1) == layers(5)

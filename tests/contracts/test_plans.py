@@ -9,7 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prune_core import RunSpec, catalogue, plan
-from prune_core.steps import STEPS, Evaluate, Initialise, Prune, Score, Train
+from prune_core.charts.staircase import staircase
+from prune_core.estimate import images
+from prune_core.steps import STEPS, Evaluate, Initialise, Measure, Prune, Score, Train
 
 PARENT = {"fingerprint": "a" * 64, "group": "b" * 64, "event": 5, "mask_checksum": "c" * 64}
 
@@ -92,6 +94,51 @@ def test_one_round_is_single_shot_and_scores_of_each_class_are_one_step_each():
     assert [s.sparsity for s in prunings(RunSpec(protocol_options={"rounds": 1}))] == [0.9]
     steps = plan(RunSpec(protocol="score", dataset="mnist"))
     assert [s.options["classes"] for s in steps if isinstance(s, Score)] == [[k] for k in range(10)]
+
+
+@pytest.mark.parametrize(("criterion", "rounds"), [("snip", 1), ("magnitude", 1), ("iterative_snip", 60), ("synflow", 100)])
+def test_with_nothing_said_a_pruning_at_the_start_takes_the_rounds_of_its_criterion(criterion, rounds):
+    left = [1 - s.sparsity for s in prunings(RunSpec(criterion=criterion, sparsity=0.9))]
+    assert left == pytest.approx([0.1 ** (r / rounds) for r in range(1, rounds + 1)])
+    assert len(prunings(RunSpec(criterion=criterion, protocol_options={"rounds": 3}))) == 3
+    assert len(prunings(RunSpec(criterion=criterion, protocol="iterative"))) == 5
+
+
+def test_force_rehearses_all_rounds_but_the_last_and_prunes_once():
+    spec = RunSpec(criterion="force", sparsity=0.9)
+    (score,), (prune,) = ([s for s in plan(spec) if isinstance(s, kind)] for kind in (Score, Prune))
+    assert [1 - p.sparsity for p in (*score.rehearsals, prune)] == pytest.approx([0.1 ** (r / 60) for r in range(1, 61)])
+    assert [p.round for p in (*score.rehearsals, prune)] == list(range(1, 61))
+    assert score.round == prune.round
+    assert images(spec, score) == 60 * 100
+
+
+def test_judging_takes_units_out_of_every_layer_asks_every_criterion_and_cuts_each_layer_alone():
+    spec = RunSpec(protocol="judge", dataset="mnist", epochs=3)
+    steps = [s for s in plan(spec) if isinstance(s, Measure)]
+    assert [(s.options["layer"], s.options["count"]) for s in steps if s.what == "removal"] == [(f"fc{i}.weight", 100) for i in (1, 2, 3)]
+    asked = [s.options["criterion"] for s in steps if s.what == "prediction"]
+    assert asked == ["obd", "fisher", "taylor", "snip", "grasp", "magnitude", "synflow", "random"]
+    assert [s.options["layer"] for s in steps if s.what == "sensitivity"] == [f"fc{i}.weight" for i in (1, 2, 3)]
+    assert {s.options["criterion"] for s in steps if s.what == "sensitivity"} == {"magnitude"}
+    channels = plan(RunSpec(protocol="judge", model="small_conv", protocol_options={"unit": "channel"}))
+    assert [(s.options["layer"], s.options["count"]) for s in channels if isinstance(s, Measure) and s.what == "removal"] == [
+        ("conv1", 16), ("conv2", 32), ("conv3", 32),
+    ]  # fmt: skip
+
+
+def test_judging_is_costed_by_the_images_that_pass_through_the_network():
+    spec = RunSpec(protocol="judge", dataset="mnist", epochs=0, protocol_options={"criteria": ["magnitude"]})
+    cost = {s.what: images(spec, s) for s in plan(spec) if isinstance(s, Measure)}
+    assert cost["removal"] == pytest.approx(101 * 1_000 * 2 / 3)
+    assert cost["prediction"] == 0
+    assert cost["sensitivity"] == pytest.approx(10 * 6_000 / 3)
+
+
+def test_judging_is_told_in_six_lines_however_many_layers_there_are():
+    lines = staircase(RunSpec(protocol="judge", dataset="mnist", epochs=3)).lines
+    assert [line.steps for line in lines] == ["1", "2", "3–5", "6–13", "14–16", "17"]
+    assert lines[2].words == "Take out 300 weights, each alone, and measure the loss on 1,000 training images"
 
 
 def test_training_a_new_draw_after_scoring_is_an_option_of_snip():

@@ -29,8 +29,8 @@ def test_the_recipe_for_a_criterion_works_word_for_word(tmp_path):
         shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__", "results"))
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
     (tmp_path / "prune_core/criteria/gradient.py").write_text(code)
-    catalogue = tmp_path / "prune_core/catalogue/criteria.py"
-    catalogue.write_text(re.sub(r"^CRITERIA = .*$", "", catalogue.read_text(), flags=re.M) + "\n" + entry)
+    catalogue = tmp_path / "prune_core/catalogue/criteria/at_start.py"
+    catalogue.write_text(re.sub(r"^AT_START = .*$", "", catalogue.read_text(), flags=re.M) + "\n" + entry)
     done = python(tmp_path, "-m", "prune_core", "run", "--set", "criterion=gradient", "--set", "epochs=1", "--json")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout.splitlines()[-1])["kind"] == "finished"

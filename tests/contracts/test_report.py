@@ -55,6 +55,18 @@ def several(histories) -> str:
     return report([subject(spec, histories[name]) for name, spec in (("once", ONCE), ("steps", STEPS), ("dense", DENSE))], NOW)
 
 
+def test_of_a_run_that_judged_it_shows_what_was_found():
+    spec = RunSpec(protocol="judge", criterion=None, epochs=0, protocol_options={
+        "units": 30, "images": 20, "n_examples": 20, "criteria": ["snip", "random"], "sparsities": [0.5]})  # fmt: skip
+    history = History.of(e for _, e in run(spec))
+    told = report([subject(spec, history)], NOW)
+    assert 'aria-label="Rank of each criterion&#x27;s score against the true change"' in told
+    lowered = sum(r < 0 for e in history.measurements if e.what == "removal" for r in e.values["rises"])
+    assert f"{lowered} of 30 removals lowered the loss" in told
+    assert "The whole network is at chance" in told
+    assert "No claim about speed" in told
+
+
 @pytest.fixture(scope="module")
 def attacked(histories) -> list[str]:
     """Reports about runs whose name, notes and error are an attack."""

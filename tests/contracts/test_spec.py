@@ -9,11 +9,18 @@ from hypothesis import strategies as st
 from prune_core import RunSpec, SpecError, catalogue
 from prune_core.streams import seed_of
 
+CRITERIA = ", ".join(sorted(catalogue.criteria))
+COMPARED = {"protocol": "score", "protocol_options.criteria": ["snip", "random"], "protocol_options.classes": "all",
+            "protocol_options.measure": ["agreement"]}  # fmt: skip
 PARENT = {"fingerprint": "0" * 64, "group": "1" * 64, "event": 1, "mask_checksum": "2" * 64}
+FITTING = [(m, d.name) for m, model in catalogue.models.items() for d in catalogue.datasets.values() if d.shape == model.input_shape]
 SPECS = st.builds(
-    lambda protocol, **fields: RunSpec(protocol=protocol, parent=PARENT if "parent" in catalogue.protocols[protocol].uses else None, **fields),
-    model=st.sampled_from(["lenet_300_100", "lenet_5", "small_conv"]), dataset=st.sampled_from(sorted(catalogue.datasets)),
-    criterion=st.sampled_from(["snip", "magnitude", "random"]), protocol=st.sampled_from(sorted(catalogue.protocols)),
+    lambda protocol, fitting, **fields: RunSpec(
+        protocol=protocol, model=fitting[0], dataset=fitting[1],
+        parent=PARENT if "parent" in catalogue.protocols[protocol].uses else None, **fields,
+    ),
+    fitting=st.sampled_from(FITTING),
+    criterion=st.sampled_from(["snip", "magnitude", "random", "force", "synflow"]), protocol=st.sampled_from(sorted(catalogue.protocols)),
     sparsity=st.floats(0, 0.999999), epochs=st.integers(0, 10_000), seed=st.integers(0, 2**63 - 1), lr=st.none() | st.floats(1e-6, 100),
     allocation=st.none() | st.sampled_from(sorted(catalogue.allocations)), optimizer=st.none() | st.sampled_from(["sgd", "adam"]),
 )  # fmt: skip
@@ -39,10 +46,13 @@ def test_resolving_twice_changes_nothing_more_and_keeps_the_fingerprint(spec):
     [
         ({"protocol_options": {"keep_min": 0}}, {}),
         ({"protocol_options": {"schedule": "linear"}}, {}),
+        ({"protocol_options": {"rounds": 1}}, {}),
+        ({"criterion": "synflow", "protocol_options": {"rounds": 100}}, {"criterion": "synflow"}),
         ({"model": "small_conv", "criterion": "l2_norm", "protocol_options": {"keep_min": 1}}, {"model": "small_conv", "criterion": "l2_norm"}),
         ({"protocol": "iterative", "dataset": "mnist", "protocol_options": {"finetune_lr": 0.01}}, {"protocol": "iterative", "dataset": "mnist"}),
         ({"protocol": "dense", "keep_weights": "each"}, {"protocol": "dense"}),
         ({"protocol": "score", "protocol_options": {"initialisations": ["glorot"]}}, {"protocol": "score"}),
+        ({"protocol": "score", "protocol_options": {"rounds": "own"}}, {"protocol": "score"}),
     ],
     ids=str,
 )  # fmt: skip
@@ -63,6 +73,20 @@ def test_the_fingerprint_knows_the_seed_and_not_the_device_and_the_group_neither
     assert a.fingerprint != b.fingerprint
     assert a.group == b.group == c.group
     assert a.fingerprint == c.fingerprint
+
+
+@pytest.mark.parametrize(
+    ("told", "fingerprint"),
+    [
+        ({}, "36f93de7fa1a3f19feaa22b07eb7aa106afd2cb1039f8eb86cb462e2f33ad35f"),
+        ({"allocation": "per_layer"}, "7fffa94b8ad1e70f58279a99a031fab6b8c2c25a6b4306f4c0738190ac8727d7"),
+        ({"model": "small_conv", "criterion": "l2_norm"}, "c48e37d79200d163df7aad3683cb40780db1d71bb30155f75e9f05c3fb37ec74"),
+        ({"protocol": "score"}, "48a37c3492aaf26297f99f1edfb499b173732f86ac42ef8c698d3006e3921929"),
+    ],
+    ids=str,
+)
+def test_runs_that_were_stored_before_allocations_had_options_keep_their_fingerprints(told, fingerprint):
+    assert RunSpec.read(told).fingerprint == fingerprint
 
 
 def test_what_the_recipe_would_fill_in_makes_the_same_run_when_said_aloud():
@@ -90,7 +114,7 @@ def test_channels_are_the_granularity_of_a_criterion_that_ranks_nothing_else():
 @pytest.mark.parametrize(
     ("data", "line"),
     [
-        ({"criterion": "snipp"}, "criterion: there is no 'snipp'. Did you mean 'snip'? Choices: l2_norm, magnitude, random, snip."),
+        ({"criterion": "snipp"}, f"criterion: there is no 'snipp'. Did you mean 'snip'? Choices: {CRITERIA}."),
         ({"sparsity": 1.5}, "sparsity: must be at least 0 and below 1, got 1.5."),
         ({"sparsity": 1.0}, "sparsity: must be at least 0 and below 1, got 1.0."),
         ({"sparsity": "nan"}, "sparsity: must be at least 0 and below 1, got nan."),
@@ -106,9 +130,17 @@ def test_channels_are_the_granularity_of_a_criterion_that_ranks_nothing_else():
         ({"criterion_options": {"include": ["x" * 81]}}, "criterion_options.include: patterns have at most 80 characters, got one of 81."),
         ({"criterion_options.labels": "wrong"}, "criterion_options.labels: there is no 'wrong'. Choices: shuffled, true."),
         ({"criterion_options.classes": [12]}, "criterion_options.classes: digits has classes 0 to 9, got 12."),
+        ({"criterion": "fisher", "criterion_options.bn_mode": "train"}, "criterion_options.bn_mode: 'train' couples the images of a batch, and "
+         "fisher asks for the gradient of each alone. Choices: eval."),
+        ({"criterion": "obd", "criterion_options.bn_mode": "train"}, "criterion_options.bn_mode: 'train' couples the images of a batch, and obd"),
+        ({"criterion_options": {"reduce": "sample", "bn_mode": "train"}}, "criterion_options.bn_mode: 'train' couples the images of a batch"),
+        ({"criterion": "taylor", "criterion_options": {"reduce": "sample", "bn_mode": "train"}}, "criterion_options.bn_mode: 'train' couples"),
+        ({"criterion": "fisher", "criterion_options.per_sample_chunk": 0}, "criterion_options.per_sample_chunk: must be at least 1, got 0."),
+        ({"criterion": "fisher", "criterion_options.fisher_labels": "true"}, "criterion_options.fisher_labels: there is no 'true'. Choices: empirical"),
+        ({"criterion": "obd", "criterion_options.fisher_labels": "empirical"}, "criterion_options.fisher_labels: there is no 'empirical'. Choices: "),
         ({"criterion": "l2_norm"}, "model: lenet_300_100 has no channels to prune. Models that have: small_conv."),
         ({"model": "small_conv", "granularity": "channel"}, "granularity: snip ranks weights, got 'channel'."),
-        ({"criterion": None}, "criterion: prune_at_init needs one. Choices: l2_norm, magnitude, random, snip."),
+        ({"criterion": None}, f"criterion: prune_at_init needs one. Choices: {CRITERIA}."),
         ({"device": "tpu"}, "device: there is no 'tpu'. Choices: auto, cpu, cuda, cuda:0 and so on."),
         ({"parent": {"fingerprint": "0" * 64, "event": 1, "mask_checksum": "0" * 64}}, "parent.group: is needed."),
         ({"parent": PARENT}, "parent: prune_at_init starts from nothing. Protocols that start from another run: from_scratch,"),
@@ -118,7 +150,31 @@ def test_channels_are_the_granularity_of_a_criterion_that_ranks_nothing_else():
         ({"criterion_options.n_examples": 1295}, "criterion_options.n_examples: must be at most 1,294, the train images of digits, got 1,295."),
         ({"criterion_options": {"n_examples": 144, "source": "validation"}}, "criterion_options.n_examples: must be at most 143, the validation"),
         ({"protocol": "score", "protocol_options.criteria": ["l2_norm"]}, "protocol_options.criteria: l2_norm ranks channels, and lenet_300_100"),
+        (COMPARED | {"protocol_options.criteria": ["snip"]}, "protocol_options.measure: agreement compares two criteria or more, each once, got snip."),
+        (COMPARED | {"protocol_options.criteria": ["snip", "snip"]}, "protocol_options.measure: agreement compares two criteria or more, each once, got"),
+        (COMPARED | {"protocol_options.criteria": ["snip", "l2_norm"], "model": "small_conv"},
+         "protocol_options.measure: agreement compares criteria that rank the same units: snip ranks weights, l2_norm ranks channels."),
+        (COMPARED | {"protocol_options.classes": "each"}, "protocol_options.measure: agreement compares criteria that saw the same images"),
+        (COMPARED | {"protocol_options.batch_sizes": [1, 10]}, "protocol_options.measure: agreement compares criteria that saw the same images: set classes"),
+        (COMPARED | {"protocol_options.rounds": "own"}, "protocol_options.measure: agreement compares scores that were asked for once"),
+        (COMPARED | {"protocol_options.criteria": ["snip", "grasp", "synflow", "magnitude", "lamp", "taylor", "fisher", "obd", "random"],
+                     "protocol_options.sparsities": [i / 200 for i in range(199)]},
+         "protocol_options.measure: agreement of 9 criteria at 199 sparsities makes 7,164 counts, and at most 6,000 go into one event."),
+        ({"protocol": "score", "protocol_options.rounds": "twice"}, "protocol_options.rounds: there is no 'twice'. Choices: once, own."),
+        ({"protocol": "judge", "protocol_options.unit": "channel"}, "model: lenet_300_100 has no channels to take out. Models that have: alexnet_b, "),
+        ({"protocol": "judge", "protocol_options.criteria": ["l2_norm"]}, "protocol_options.criteria: l2_norm ranks no weights, which are taken out "),
+        ({"protocol": "judge", "protocol_options.criteria": ["snipp"]}, "protocol_options.criteria: there is no 'snipp'. Did you mean 'snip'?"),
+        ({"protocol": "judge", "protocol_options.cut_by": "snipp"}, "protocol_options.cut_by: there is no 'snipp'. Did you mean 'snip'?"),
+        ({"protocol": "judge", "protocol_options.images": 1295}, "protocol_options.images: must be at most 1,294, the training images of digits"),
+        ({"protocol": "judge", "protocol_options.units": 0}, "protocol_options.units: must be at least 1, got 0."),
+        ({"protocol": "judge", "protocol_options.sparsities": [1]}, "protocol_options.sparsities: must be at least 0 and below 1, got 1."),
         ({"augment": True}, "augment: digits has no augmentation. Choices: false."),
+        ({"allocation": "erkk"}, "allocation: there is no 'erkk'. Did you mean 'erk'? Choices: er, erk, fractions, global, lamp, per_layer, uni"),
+        ({"allocation_options.fractions": [0.5]}, "allocation_options: belong to a named allocation, and none is named. Choices: er, erk, fract"),
+        ({"allocation": "er", "allocation_options.fractions": [0.5]}, "allocation_options.fractions: there is no such field."),
+        ({"allocation": "fractions", "allocation_options.fractions": [0.5, 2, 0]}, "allocation_options.fractions: must be between 0 and 1, got 2"),
+        ({"allocation": "fractions", "allocation_options.fractions": [0.5]}, "allocation_options.fractions: lenet_300_100 needs 3 (Layer 1, Layer 2,"),
+        ({"protocol_options.target": "decile_11"}, "protocol_options.target: there is no 'decile_11'. Did you mean 'decile_1'? Choices: decile"),
         ("{bad", "spec: is not valid JSON: Expecting property name enclosed in double quotes: line 1 column 2 (char 1)."),
         ("[" * 100_000, "spec: is not valid JSON"),
         ("[1]", "spec: must be an object of fields and values, got [1]."),
@@ -185,3 +241,16 @@ def test_streams_of_different_purposes_and_indices_differ_and_are_fixed_for_ever
 )  # fmt: skip
 def test_a_title_says_who_goes_where_that_is_not_the_lowest_scores(fields, said):
     assert RunSpec(dataset="mnist", sparsity=0.95, **fields).method == said
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"criteria": ("snip",)}, "SNIP scores by class"),
+        ({"criteria": ("synflow", "force"), "classes": "all", "rounds": "own"}, "SynFlow, FORCE scores in rounds"),
+        ({"criteria": ("snip", "grasp", "synflow", "magnitude"), "classes": "all"}, "4 criteria's scores"),
+        ({"criteria": ("snip",), "classes": "all", "initialisations": ("he", "glorot")}, "SNIP scores, 2 initialisations"),
+    ],
+)
+def test_a_title_of_a_scoring_run_stays_short_and_says_what_is_unusual(options, said):
+    assert RunSpec(protocol="score", protocol_options=options).method == said

@@ -1,11 +1,13 @@
 """Networks small enough to check by hand, and what a criterion is given about them."""
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from prune_core.catalogue.entry import ChannelGroup
 from prune_core.criteria.types import Batch, Scores, Scoring
 
 
@@ -35,7 +37,67 @@ def tiny(seed: int = 0, sizes: tuple[int, ...] = (7, 5)) -> Tiny:
     return Tiny(model, weights, batches)
 
 
-def ask(score, net: Tiny, options) -> Scores:
-    """Scores of a criterion's function on a tiny network."""
+def ask(score, net: Tiny, options, masks: Mapping[str, Tensor] = {}) -> Scores:
+    """Scores of a criterion's function on a tiny network. masks: what a rehearsal has left."""
     units = {n: tuple(w.shape) for n, w in net.weights.items()}
-    return score(Scoring(net.model, net.weights, units, net.batches, options, torch.Generator().manual_seed(0)))
+    chance = torch.Generator().manual_seed(0)
+    return score(Scoring(net.model, net.weights, units, net.batches, options, chance, tuple(net.batches[0][0].shape[1:]), masks))
+
+
+class TinyConv(NamedTuple):
+    """Two convolutions with batch norm and ReLU, in float64 and eval mode, with their channel groups and scoring batches."""
+
+    model: nn.Sequential
+    groups: dict[str, ChannelGroup]
+    batches: list[Batch]
+
+    def activations(self, images: Tensor, gates: dict[str, Tensor] | None = None) -> tuple[dict[str, Tensor], Tensor]:
+        """(output of each group's ReLU times the group's gates, logits), layer by layer."""
+        found, x = {}, images
+        for name, layer in self.model.named_children():
+            x = layer(x)
+            if isinstance(layer, nn.ReLU):
+                group = f"conv{name[-1]}"
+                found[group] = x = x if gates is None else x * gates[group].view(1, -1, 1, 1)
+        return found, x
+
+
+def tiny_conv(seed: int = 0, sizes: tuple[int, ...] = (5, 3)) -> TinyConv:
+    """2-4-5-3 on 6 x 6 images; among the scales of batch norm are a negative one and a zero."""
+    chance = torch.Generator().manual_seed(seed)
+
+    def normal(*shape: int) -> Tensor:
+        return torch.randn(shape, generator=chance, dtype=torch.float64)
+
+    layers = {
+        "conv1": nn.Conv2d(2, 4, 3, padding=1, bias=False), "bn1": nn.BatchNorm2d(4), "relu1": nn.ReLU(), "pool": nn.MaxPool2d(2),
+        "conv2": nn.Conv2d(4, 5, 3, padding=1, bias=False), "bn2": nn.BatchNorm2d(5), "relu2": nn.ReLU(),
+        "mean": nn.AdaptiveAvgPool2d(1), "flat": nn.Flatten(), "fc": nn.Linear(5, 3),
+    }  # fmt: skip
+    model = nn.Sequential()
+    for name, layer in layers.items():
+        model.add_module(name, layer)
+    model.double().eval()
+    with torch.no_grad():
+        for p in model.parameters():
+            p.copy_(normal(*p.shape) * 0.7)
+        for bn in (model.bn1, model.bn2):
+            bn.running_mean.copy_(normal(*bn.running_mean.shape) * 0.3)
+            bn.running_var.copy_(normal(*bn.running_var.shape).square() + 0.5)
+            bn.weight[0], bn.weight[1] = -bn.weight[0].abs(), 0
+    groups = {
+        f"conv{i}": ChannelGroup(
+            name=f"conv{i}", title=f"Conv {i}", channels=n, members=(f"conv{i}.weight", f"bn{i}.weight", f"bn{i}.bias"), batch_norm=f"bn{i}"
+        )
+        for i, n in ((1, 4), (2, 5))
+    }
+    batches = [(normal(n, 2, 6, 6), torch.randint(3, (n,), generator=chance)) for n in sizes]
+    return TinyConv(model, groups, batches)
+
+
+def ask_channels(score, net: TinyConv, options) -> Scores:
+    """Scores of a criterion's function for the channels of a tiny convolutional network."""
+    parameters = dict(net.model.named_parameters())
+    weights = {name: parameters[g.members[0]] for name, g in net.groups.items()}
+    units = {name: (g.channels,) for name, g in net.groups.items()}
+    return score(Scoring(net.model, weights, units, net.batches, options, torch.Generator().manual_seed(0), groups=net.groups))

@@ -9,9 +9,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from prune_core.allocations.ranking import levels
+from prune_core.allocations.sharing import shares
 from prune_core.counting import kept
-from prune_core.engine.allocation import shares
-from prune_core.engine.masks import cut, levels, ranking, tie_keys
+from prune_core.engine.masks import cut, ranking, tie_keys
 from prune_core.steps import Prune
 
 SPARSITIES = st.integers(0, 9999).map(lambda i: i / 10_000)

@@ -9,8 +9,9 @@ from scipy import stats
 from torch import nn
 from torch.nn.utils import prune as torch_prune
 
-from prune_core.catalogue.criteria import L2NormOptions, MagnitudeOptions, RandomOptions
-from prune_core.criteria import l2_norm, magnitude, random
+from prune_core.catalogue.criteria.baselines import MagnitudeOptions, RandomOptions
+from prune_core.catalogue.criteria.channels import FilterNormOptions
+from prune_core.criteria import l1_norm, l2_norm, magnitude, random
 from prune_core.criteria.types import Scoring
 from prune_core.engine.masks import cut, ranking
 from prune_core.steps import Prune
@@ -54,21 +55,41 @@ def test_magnitude_in_standard_deviations_cuts_every_layer_at_one_quality_factor
         assert np.array_equal(mask.numpy(), np.abs(w) >= quality * np.std(w) * (1 - 1e-12))
 
 
-def test_filter_norms_agree_with_a_loop_in_python_floats():
-    weight = torch.randn(5, 3, 2, 2, dtype=torch.float64)
-    scoring = Scoring(nn.Identity(), {"conv": weight}, {"conv": (5,)}, [], L2NormOptions(), torch.Generator())
-    wanted = [math.sqrt(sum(float(v) ** 2 for v in row.flatten())) for row in weight]
-    assert l2_norm.score(scoring)["conv"].tolist() == pytest.approx(wanted, rel=1e-12)
+NORMS = {
+    "l1_norm": (l1_norm.score, lambda values: sum(abs(v) for v in values)),
+    "l2_norm": (l2_norm.score, lambda values: math.sqrt(sum(v**2 for v in values))),
+}
 
 
-@pytest.mark.parametrize(("normalize", "divisor"), [("size", 12), ("mean", None)])
-def test_normalised_filter_norms_divide_by_what_they_say(normalize, divisor):
+def norms(score, weights, **options):
+    units = {name: (len(w),) for name, w in weights.items()}
+    return score(Scoring(nn.Identity(), weights, units, [], FilterNormOptions(**options), torch.Generator()))
+
+
+@pytest.mark.parametrize("name", NORMS)
+def test_filter_norms_agree_with_a_loop_in_python_floats(name):
+    score, loop = NORMS[name]
+    weights = {"conv": torch.randn(5, 3, 2, 2, dtype=torch.float64), "fc": torch.randn(4, 7)}
+    scores = norms(score, weights)
+    for layer, weight in weights.items():
+        assert scores[layer].tolist() == pytest.approx([loop(row) for row in weight.flatten(1).tolist()], rel=1e-12)
+
+
+@pytest.mark.parametrize("name", NORMS)
+def test_normalised_filter_norms_divide_by_what_they_say(name):
+    score, loop = NORMS[name]
     weight = torch.randn(5, 3, 2, 2, dtype=torch.float64)
-    plain, scaled = (
-        l2_norm.score(Scoring(nn.Identity(), {"c": weight}, {"c": (5,)}, [], L2NormOptions(normalize=n), torch.Generator()))["c"]
-        for n in ("none", normalize)
-    )
-    torch.testing.assert_close(plain / scaled, torch.full((5,), float(divisor or plain.mean()), dtype=torch.float64))
+    weight[1] = 0
+    plain = [loop(row) for row in weight.flatten(1).tolist()]
+    assert norms(score, {"c": weight}, normalize="size")["c"].tolist() == pytest.approx([v / 12 for v in plain], rel=1e-12)
+    assert norms(score, {"c": weight}, normalize="mean")["c"].tolist() == pytest.approx([v * 4 / sum(plain) for v in plain], rel=1e-12)
+    assert norms(score, {"c": 0 * weight}, normalize="mean")["c"].tolist() == [0.0] * 5
+
+
+def test_the_sum_of_absolute_weights_does_not_let_signs_cancel_and_ranks_otherwise_than_the_square_root():
+    weight = torch.tensor([[3.0, -3.0, 0.0, 0.0], [2.0, 2.0, 2.0, -2.0], [-1.0, 1.0, 1.0, 1.0]])
+    assert norms(l1_norm.score, {"c": weight})["c"].tolist() == [6, 8, 4]
+    assert norms(l2_norm.score, {"c": weight})["c"].argsort(descending=True).tolist() == [0, 1, 2]
 
 
 def test_positions_kept_by_random_scores_are_uniform_over_seeds():

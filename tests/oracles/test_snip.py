@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from prune_core.catalogue.criteria import SnipOptions
+from prune_core.catalogue.criteria.at_start import SnipOptions
 from prune_core.criteria.snip import score
 from tests.oracles.networks import Tiny, ask, tiny
 

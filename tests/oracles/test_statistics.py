@@ -7,7 +7,19 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from prune_core.statistics import Difference, Interval, correlation, interval, kendalls, paired, pearsons, points
+from prune_core.statistics import (
+    Difference,
+    Interval,
+    correlation,
+    interval,
+    kendalls,
+    paired,
+    pearsons,
+    points,
+    rank_advantage,
+    ranks,
+    spearmans,
+)
 
 # Two-sided 95 % points of Student's t as printed in statistical tables (degrees of freedom -> t).
 TABLE = {2: 4.303, 3: 3.182, 4: 2.776, 5: 2.571, 9: 2.262, 19: 2.093, 29: 2.045}
@@ -143,6 +155,58 @@ def test_a_resample_gives_what_the_pairs_written_out_give():
         a, b = np.repeat(x, count), np.repeat(y, count)
         assert r == pytest.approx(np.corrcoef(a, b)[0, 1], abs=1e-10)
         assert tau == pytest.approx(scipy.stats.kendalltau(a, b).statistic, abs=1e-10)
+
+
+@pytest.mark.parametrize("ties", [False, True])
+def test_ranks_in_a_resample_are_those_of_the_pairs_written_out(ties: bool):
+    random = np.random.default_rng(6)
+    x, y = random.normal(size=12), random.normal(size=12)
+    if ties:
+        x, y = np.round(x), np.round(y)
+    times = random.multinomial(12, np.full(12, 1 / 12), size=20)
+    for count, rho in zip(times, spearmans(x, y, times.astype(float)), strict=True):
+        assert rho == pytest.approx(scipy.stats.spearmanr(np.repeat(x, count), np.repeat(y, count)).statistic, abs=1e-10)
+
+
+@pytest.mark.parametrize("ties", [False, True])
+def test_ranks_agree_as_scipy_says(ties: bool):
+    random = np.random.default_rng(3)
+    x = random.normal(size=30)
+    y = 0.5 * x + random.normal(size=30)
+    if ties:
+        x, y = np.round(x), np.round(y)
+    found = ranks(x.tolist(), y.tolist())
+    assert found is not None
+    for ours, theirs in ((found.spearman, scipy.stats.spearmanr(x, y)), (found.kendall, scipy.stats.kendalltau(x, y))):
+        assert (ours.value, ours.p) == pytest.approx((theirs.statistic, theirs.pvalue), rel=1e-9)
+        assert ours.low <= ours.value <= ours.high
+
+
+def test_the_interval_of_spearmans_rho_is_that_of_scipys_bootstrap():
+    random = np.random.default_rng(7)
+    x = random.normal(size=25)
+    y = x + random.normal(size=25)
+    found = ranks(x.tolist(), y.tolist())
+    theirs = scipy.stats.bootstrap(
+        (x, y), lambda a, b: scipy.stats.spearmanr(a, b).statistic, paired=True, vectorized=False, n_resamples=1000, method="percentile",
+        rng=np.random.default_rng(1),
+    ).confidence_interval  # fmt: skip
+    assert found is not None
+    assert (found.spearman.low, found.spearman.high) == pytest.approx((theirs.low, theirs.high), abs=0.04)
+
+
+def test_of_two_orders_the_better_is_told_from_the_worse_and_from_no_copy_of_itself():
+    random = np.random.default_rng(8)
+    y = random.normal(size=200)
+    good, poor = y + 0.2 * random.normal(size=200), y + 3 * random.normal(size=200)
+    low, high = rank_advantage(good, poor, y)
+    assert 0 < low < high
+    assert rank_advantage(good, good, y) == (0, 0)
+
+
+@pytest.mark.parametrize(("x", "y"), [([1, 2, 3, 4], [1, 2, 3, 4]), ([1] * 6, range(6)), ([], [])])
+def test_too_few_pairs_and_constant_quantities_have_no_order_to_compare(x, y):
+    assert ranks(x, y) is None
 
 
 def test_intervals_are_those_of_scipys_bootstrap():

@@ -6,22 +6,22 @@ from typing import get_args
 
 import pytest
 
-from prune_core import method_words
+from prune_core import catalogue, method_words
 from prune_core.catalogue import Criterion
 
 from .conftest import words
 
-ENTRIES = [(kind, name) for kind in method_words.KINDS for name in kind.entries]
+ENTRIES = method_words.addresses()
 
 
 def said(shown):
     return html.unescape(words(shown)).replace("\xa0", " ")
 
 
-@pytest.mark.parametrize(("kind", "name"), ENTRIES, ids=[name for _, name in ENTRIES])
-def test_every_entry_is_told_in_full(page, kind, name):
-    entry = kind.entries[name]
-    shown = page("methods.py", method=name)
+@pytest.mark.parametrize("asked", ENTRIES)
+def test_every_entry_is_told_in_full(page, asked):
+    entry = ENTRIES[asked]
+    shown = page("methods.py", method=asked)
     told = said(shown)
     assert shown.header[0].value.replace("\\", "") == entry.title
     assert entry.summary in told
@@ -35,8 +35,9 @@ def test_every_entry_is_told_in_full(page, kind, name):
         assert shown.latex[0].value.strip("$\n ") == entry.formula
 
 
-def test_names_are_told_apart_without_their_kind():
-    assert len(ENTRIES) == len({name for _, name in ENTRIES})
+def test_two_kinds_with_a_name_in_common_have_two_addresses():
+    assert len(ENTRIES) == sum(len(kind.entries) for kind in method_words.KINDS)
+    assert (ENTRIES["lamp"], ENTRIES["way-of-sharing-lamp"]) == (catalogue.criteria["lamp"], catalogue.allocations["lamp"])
 
 
 def test_every_need_has_plain_words():

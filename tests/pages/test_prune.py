@@ -44,7 +44,7 @@ def test_an_address_fills_the_form_options_included(page):
 @pytest.mark.parametrize(
     ("field", "value", "said"),
     [
-        ("criterion", "snipp", "Did you mean 'snip'? Choices: l2_norm, magnitude, random, snip."),
+        ("criterion", "snipp", f"Did you mean 'snip'? Choices: {', '.join(sorted(catalogue.criteria))}."),
         ("sparsity", "1.5", "sparsity: must be at least 0 and below 1"),
         ("sparsity", "nan", "sparsity: must be at least 0 and below 1"),
         ("epochs", "-1", "epochs: must be at least 0"),
@@ -94,6 +94,7 @@ def test_every_option_of_a_criterion_has_a_widget_with_its_help(page, name):
     helps = {w.help for kind in (shown.selectbox, shown.number_input, shown.text_input, shown.toggle) for w in kind}
     entry = catalogue.criteria[name]
     without_effect = {"include_bias"} if "weight" not in entry.granularities else set()  # channels have no biases to rank
+    without_effect |= {"bn_mode"} if getattr(entry.options(), "per_sample", False) else set()  # one choice is left, and stands
     assert {info.description for field, info in entry.options.model_fields.items() if field not in without_effect} <= helps
 
 
@@ -101,6 +102,39 @@ def test_an_option_changed_in_the_form_changes_the_plan(page):
     shown = page("prune.py", protocol="iterative")
     box(shown, "Rounds").set_value(2).run()
     assert "Two times" in words(shown).replace("Twice", "Two times")
+
+
+ALLOCATION, TARGET = "Allocation", "Target"
+
+
+def test_channels_are_shared_out_only_as_channels_can_be(page):
+    shown = page("prune.py", model="small_conv", criterion="random", sparsity="0.5", allocation="erk")
+    assert "Uniform+" in box(shown, ALLOCATION).options
+    assert box(shown, ALLOCATION).value == "erk"
+    box(shown, "Granularity").set_value("channel").run()
+    assert not shown.exception
+    assert not {"Uniform+", "LAMP", "Erdős-Rényi (ER)"} & set(box(shown, ALLOCATION).options)
+    assert shown.session_state["prune-form"].last[0].resolved().allocation == "global"
+
+
+def test_deciles_are_offered_where_layers_are_ranked_by_themselves(page):
+    shown = page("prune.py")
+    assert box(shown, TARGET).options == ["smallest", "largest", "random"]
+    box(shown, ALLOCATION).set_value("per_layer").run()
+    assert len(box(shown, TARGET).options) == 3 + 11
+    box(shown, TARGET).set_value("decile_3").run()
+    assert "from decile D3 of each layer upwards" in words(shown)
+    box(shown, ALLOCATION).set_value("global").run()
+    assert not shown.exception
+    assert box(shown, TARGET).value == "smallest"
+
+
+def test_given_fractions_have_a_place_in_the_form_and_in_the_address(page):
+    shown = page("prune.py", allocation="fractions", **{"allocation_options.fractions": "[0.9, 0.5, 0]"})
+    assert box(shown, "Fractions").value == "0.9, 0.5, 0.0"
+    assert not shown.error
+    box(shown, "Fractions").set_value("0.9, 0.5").run()
+    assert "lenet_300_100 needs 3 (Layer 1, Layer 2, Output), got 2." in shown.error[0].value.replace("\\", "")
 
 
 def test_the_same_run_that_finished_here_is_offered_instead(page, states):
@@ -118,3 +152,58 @@ def test_a_misfitting_value_typed_into_the_form_disables_the_start(page):
 
 def test_the_spec_of_an_untouched_form_is_the_default_spec(page):
     assert page("prune.py").session_state["prune-form"].last == (RunSpec(), Repeat())
+
+
+def test_under_the_data_stand_their_counts_balance_and_licence(page):
+    said = words(page("prune.py", dataset="mnist")).replace("\xa0", " ")
+    assert (
+        "54,000 images to train on, 6,000 to validate, 10,000 to test; 4,841 to 6,060 training images a class. Licence: CC BY-SA 3.0."
+        in said
+    )
+
+
+def test_random_labels_are_said_before_they_are_learnt(page):
+    shown = page("prune.py", dataset="mnist")
+    box(shown, "Training labels").set_value("random").run()
+    said = words(shown).replace("\xa0", " ")
+    assert "Training labels are random: guessing, 10&nbsp;% right" in said
+    assert shown.session_state["prune-form"].last[0] == RunSpec(dataset="mnist", dataset_options={"labels": "random"})
+
+
+def test_classes_that_can_not_be_are_refused_in_the_form_and_leave_it_usable(page):
+    shown = page("prune.py")
+    box(shown, "Only these classes").set_value("3, 12").run()
+    assert "digits has classes 0 to 9, got 12." in shown.error[0].value.replace("\\", "")
+    assert next(b for b in shown.button if b.label == "Start run").disabled
+
+
+def test_augmentation_is_asked_for_where_the_data_have_any(page):
+    assert not [w for w in page("prune.py").selectbox if w.label == "Augment"]
+    assert box(page("prune.py", dataset="mnist"), "Augment").options == ["no (default)", "no", "yes"]
+
+
+def test_the_form_offers_the_networks_that_take_the_chosen_images(page):
+    shown = page("prune.py")
+    offered = box(shown, "Model")
+    assert len(offered.options) == sum(m.input_shape == (1, 28, 28) for m in catalogue.models.values())
+    assert "**VGG-16** does not fit: digits has images of (1, 28, 28) and vgg_16 takes (3, 32, 32)." in offered.help
+    box(shown, "Data").set_value("cifar_10_small").run()
+    assert not shown.exception
+    assert len(box(shown, "Model").options) == sum(m.input_shape == (3, 32, 32) for m in catalogue.models.values())
+    assert catalogue.models[box(shown, "Model").value].input_shape == (3, 32, 32)
+    assert not shown.error
+    box(shown, "Data").set_value("mnist").run()
+    assert box(shown, "Model").value == "lenet_300_100"
+
+
+def test_the_parameters_of_a_network_are_told_for_the_classes_of_the_data(page):
+    assert "VGG-19 · 20,081,188 parameters" in box(page("prune.py", dataset="cifar_100", model="vgg_19"), "Model").options
+
+
+def test_a_narrow_network_says_so_on_the_form(page):
+    shown = page("prune.py", dataset="cifar_10_small", model="vgg_16", **{"model_options.width": "0.25"})
+    assert not shown.error
+    assert box(shown, "Width").value == 0.25
+    assert "VGG-16 at a quarter of its channels · 923,130 parameters" in words(shown)
+    box(shown, "Width").set_value(1.0).run()
+    assert "of its channels" not in words(shown)

@@ -72,7 +72,8 @@ def test_files_are_linked_by_id_and_name(page, states):
 
 def test_a_finished_run_leads_to_the_pages_that_show_it(page, states):
     links = {link.proto.label: link.proto.query_string for link in page("run.py", run=states["finished"].id).get("page_link")}
-    assert links == {"Trade-off": "to_what=LeNet-300-100+on+Digits", "Widths": f"runs={states['finished'].id}"}
+    run = states["finished"].id
+    assert links == {"Trade-off": "to_what=LeNet-300-100+on+Digits", "Widths": f"runs={run}", "Network": f"run={run}"}
     assert not page("run.py", run=states["running"].id).get("page_link")
 
 

@@ -8,11 +8,12 @@ from pages.parts.run_words import kept, resumed
 from pages.parts.times import left, when
 from prune_core import RunSpec, SpecError, plan, run
 from prune_core.charts.curves import curves, differing
-from prune_core.estimate import estimate, seconds_left
+from prune_core.estimate import estimate, images, seconds_left
 from prune_core.events import Progress
 from prune_core.history import History
 from prune_core.history_table import COLUMNS, history_csv, history_table
 from prune_core.overrides import command, overrides, read, read_what_fits
+from prune_core.steps import Score
 
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 SPECS = (
@@ -76,6 +77,20 @@ def test_an_estimate_has_a_time_for_every_step_of_the_plan(spec):
     assert all(seconds > 0 for seconds in guess.steps)
     assert (guess.measured, known.measured) == (False, True)
     assert known.seconds > guess.seconds
+
+
+@pytest.mark.parametrize(
+    ("criterion", "options", "gradients"),
+    [
+        ("snip", {}, 1), ("taylor", {}, 1), ("fisher", {}, 1), ("fisher", {"fisher_labels": "sampled", "draws": 3}, 3),
+        ("fisher", {"fisher_labels": "exact"}, 10), ("obd", {"first_order": True}, 11), ("obd", {"hessian": "hutchinson", "probes": 50}, 100),
+    ],
+)  # fmt: skip
+def test_a_scoring_is_estimated_by_the_gradients_that_it_takes_of_every_image(criterion, options, gradients):
+    spec = RunSpec(criterion=criterion, criterion_options={"n_examples": 50, **options})
+    (step,) = (s for s in plan(spec) if isinstance(s, Score))
+    assert images(spec, step) == 50 * gradients
+    assert images(RunSpec(criterion="lamp"), Score(criterion="lamp", granularity="weight")) == 0
 
 
 def test_an_epoch_is_estimated_at_what_it_took_here():

@@ -6,7 +6,9 @@ import struct
 import numpy as np
 import pytest
 
-from prune_core import RunSpec
+from pages.parts import between_criteria
+from pages.parts.between_criteria import SPARSITIES
+from prune_core import RunSpec, catalogue
 from prune_core.engine.execute import execute
 from prune_core.store import queue
 
@@ -53,7 +55,7 @@ def test_data_that_are_not_here_say_what_will_be_downloaded(page, monkeypatch, t
     from prune_core.settings import settings
 
     settings.cache_clear()
-    assert "Fashion-MNIST is not here yet: 31 MB will be downloaded." in words(page("saliency.py", sal_data="Fashion-MNIST"))
+    assert "Fashion-MNIST is not here yet: 31 MB to download first." in words(page("saliency.py", sal_data="Fashion-MNIST"))
 
 
 def test_a_finished_scoring_is_drawn_with_the_counts_of_its_files(page, store):
@@ -107,11 +109,17 @@ def test_an_address_can_choose_the_sparsity(page, store):
 @pytest.mark.parametrize(
     ("name", "value", "said"),
     [
-        ("sal_data", "nonsense", "sal_data: there is no 'nonsense'. Choices: Digits, MNIST, Fashion-MNIST."),
+        (
+            "sal_data",
+            "nonsense",
+            "sal_data: there is no 'nonsense'. Choices: Digits, MNIST, Fashion-MNIST, CIFAR-10, CIFAR-10 small, CIFAR-100.",
+        ),
         ("sal_removed", "200", "sal_removed: must be a whole number from 1 to 99, got '200'."),
         ("sal_removed", "²", "sal_removed: must be a whole number from 1 to 99, got '²'."),
         ("sal_seed", "-1", "sal_seed: must be a whole number from 0 to"),
         ("sal_seed", "9" * 5000, "sal_seed: must be a whole number from 0 to"),
+        ("sal_compared", "most", "sal_compared: must be a number from 0 to 100, got 'most'."),
+        ("sal_with", "snip,snipp", "sal_with: there is no 'snipp'. Did you mean 'snip'? Choices:"),
         ("sal_criterion", "<img src=x onerror=alert(1)>", "sal_criterion: there is no '<img src=x onerror=alert(1)>'."),
     ],
 )
@@ -138,3 +146,106 @@ def test_a_scoring_that_failed_says_why_and_offers_another_try(page, store):
     shown.run()
     assert "digits: the archive is damaged" in shown.error[0].value.replace("\\", "")
     assert [b.label for b in shown.button] == ["Look again"]
+
+
+TOGETHER = ("snip", "grasp", "synflow", "magnitude", "lamp", "random", "fisher")
+
+
+def compared(**options):
+    """The run that compares the criteria, as the page asks for it."""
+    return asked(protocol_options={"criteria": TOGETHER, "classes": "all", "sparsities": SPARSITIES, "measure": ("agreement",), **options})
+
+
+def matrix(shown):
+    """What the browser is given to draw the agreement from."""
+    found = [e.proto for e in shown.get("bidi_component") if e.proto.component_name == "espalier.agreement"]
+    return json.loads(found[0].json) if found else None
+
+
+def test_agreement_is_offered_with_one_button_that_queues_its_run(page, store):
+    score(store, asked())
+    shown = page("saliency.py", sal_data="Digits")
+    assert "Seven criteria, asked on the same weights and the same images" in words(shown)
+    assert matrix(shown) is None
+    shown.button(key="sal-together-look").click().run()
+    assert store.runs(states=["queued"])[0].spec == compared()
+
+
+def test_agreement_and_limits_are_drawn_from_one_run_with_its_numbers(page, store):
+    score(store, asked())
+    run = score(store, compared())
+    shown = page("saliency.py", sal_data="Digits", sal_compared="99.9")
+    scene, values = matrix(shown), store.history(run.id).measurements[0].values
+    assert scene["names"] == ["SNIP", "GraSP", "SynFlow", "Magnitude", "LAMP", "Random", "Fisher"]
+    assert (scene["shared"], scene["kept"]) == (values["shared"], values["kept"])
+    assert scene["positions"][scene["chosen"]]["words"] == "99.9 %"
+    said = words(shown)
+    assert "With 99.9&nbsp;% removed," in said
+    assert "SynFlow is meant to be asked in many rounds: not shown here." in said
+    assert "is the first to lose a whole layer" in said
+    assert "Prune in rounds" in [b.label for b in shown.button]
+
+
+def test_rounds_stand_beside_the_single_scoring_as_soon_as_they_are_there(page, store, monkeypatch):
+    monkeypatch.setattr(between_criteria, "IN_ROUNDS", (0.998,))  # each takes two hundred scorings
+    score(store, asked())
+    score(store, compared())
+    patient = {"criteria": ("iterative_snip", "force", "synflow"), "classes": "all", "rounds": "own", "sparsities": (0.998,)}
+    run = score(store, asked(protocol_options=patient))
+    assert {e.scorings for e in store.history(run.id).scorings} == {60, 100}
+    shown = page("saliency.py", sal_data="Digits")
+    assert "SynFlow in 100 rounds every layer keeps something up to 99.8&nbsp;%." in words(shown)
+    assert "Prune in rounds" not in [b.label for b in shown.button]
+
+
+def test_which_criteria_are_compared_can_stand_in_the_address(page, store):
+    score(store, asked())
+    score(store, compared(criteria=("snip", "random")))
+    assert matrix(page("saliency.py", sal_data="Digits", sal_with="random,snip"))["names"] == ["SNIP", "Random"]
+    assert "Choose two criteria or more" in words(page("saliency.py", sal_data="Digits", sal_with="snip"))
+
+
+def test_first_weights_are_a_question_of_their_own_for_any_criterion(page, store):
+    magnitude = {"criteria": ("magnitude",)}
+    score(store, RunSpec(protocol="score", dataset="digits", protocol_options=magnitude))
+    shown = page("saliency.py", sal_data="Digits", sal_criterion="Magnitude")
+    assert "Draw them anew" in [b.label for b in shown.button]
+    starts = ("glorot", "he", "lecun", "random_normal", "truncated_normal", "torch_default")
+    score(
+        store,
+        RunSpec(
+            protocol="score",
+            dataset="digits",
+            protocol_options=magnitude | {"classes": "all", "initialisations": starts, "sparsities": (0.9,)},
+        ),
+    )
+    said = words(page("saliency.py", sal_data="Digits", sal_criterion="Magnitude"))
+    assert "With 90&nbsp;% removed, Magnitude keeps" in said
+    assert "where the first weights are" in said
+    assert all(f"{name} · " in said for name in ("Glorot", "Truncated normal", "PyTorch&#x27;s"))
+
+
+def test_a_criterion_of_channels_on_a_network_without_them_offers_one_that_has_them(page):
+    shown = page("saliency.py", sal_data="Digits", sal_criterion="Mean activation")
+    assert "Mean activation ranks channels, and LeNet-300-100 has none to prune." in words(shown)
+    shown.button(key="sal-another").click().run()
+    assert shown.selectbox(key="sal_model").value == "Small conv net"
+
+
+def test_a_criterion_of_channels_shows_which_filters_stay(page, store):
+    score(store, RunSpec(protocol="score", model="small_conv", dataset="digits", protocol_options={"criteria": ("mean_activation",)}))
+    shown = page("saliency.py", sal_data="Digits", sal_model="Small conv net", sal_criterion="Mean activation", sal_removed="50")
+    head, counts = viewer(shown)
+    assert head["what"] == "Channels"
+    at_half = counts[:, head["sparsities"].index(50)].reshape(10, 16, 9)
+    assert set(at_half.sum(2).ravel().tolist()) == {0, 9}
+    assert "With 50&nbsp;% removed, Mean activation keeps 8 of 16 filters of the first layer on average." in words(shown)
+    assert "Only criteria that rank channels" in shown.multiselect[0].help
+
+
+@pytest.mark.parametrize(("model", "why"), [("lenet_5", "has none to prune"), ("conv_2", "reads batch norm, which Conv-2 has not")])
+def test_why_a_criterion_cannot_rank_a_network_is_said_in_words(page, model, why):
+    entry, criterion = catalogue.models[model], catalogue.criteria["bn_scale"]
+    assert not between_criteria.ranks(criterion, entry)
+    data = next(d.title for d in catalogue.datasets.values() if d.shape == entry.input_shape)
+    assert why in words(page("saliency.py", sal_data=data, sal_model=entry.title, sal_criterion=criterion.title))

@@ -99,3 +99,14 @@ def test_subjects_are_what_finished_runs_are_of(store):
     carry_out(store, RunSpec(epochs=0), RunSpec(protocol="score", model="small_conv", protocol_options={"criteria": ("random",)}))
     store.submit(RunSpec(dataset="mnist"))
     assert [(s.model, s.dataset) for s in overview.subjects(store)] == [("lenet_300_100", "digits")]
+
+
+def test_runs_on_random_labels_are_a_subject_of_their_own(page, store):
+    random = RunSpec(protocol="dense", epochs=1, dataset_options={"labels": "random"})
+    carry_out(store, random, RunSpec(protocol="dense", epochs=1), RunSpec(epochs=1, dataset_options={"labels": "random"}))
+    found = {(s.dataset, s.runs) for s in overview.subjects(store)}
+    assert found == {("digits", 1), ("digits with random labels", 2)}
+    assert set(store.speeds()) == {("lenet_300_100", "digits"), ("lenet_300_100", "digits with random labels")}
+    shown = page("trade_off.py", to_what="LeNet-300-100 on Digits with random labels")
+    assert not shown.exception
+    assert "Training labels are random" in words(shown)

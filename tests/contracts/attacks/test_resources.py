@@ -2,14 +2,17 @@
 
 import fnmatch
 import json
+import weakref
 import zipfile
 from itertools import product
+from math import prod
 
 import pytest
 import streamlit as st
 import torch
 from streamlit.testing.v1 import AppTest
 from torch.nn.functional import cross_entropy
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from prune_core import RunSpec, SpecError, catalogue, memory, run
 from prune_core.engine.errors import RunError
@@ -18,6 +21,7 @@ from prune_core.service import submit, submit_sweep
 from prune_core.settings import settings
 from prune_core.store import StoreError, queue
 from prune_core.store.queue import QueueFull
+from tests.oracles.narrow import narrow
 
 from .conftest import ROOT
 
@@ -80,9 +84,17 @@ class TestTheQueue:
 class TestMemory:
     @pytest.mark.parametrize("name", catalogue.models)
     def test_of_an_image_is_what_torch_keeps_for_the_backward_pass(self, name):
-        entry = catalogue.models[name]
-        module = catalogue.function_of(entry)(entry.options()).train()
-        assert kept(module, entry, 16) - kept(module, entry, 8) == 8 * 4 * entry.activations
+        entry, options = narrow(name)
+        module = catalogue.function_of(entry)(options, entry.classes).train()
+        assert kept(module, entry, 5) - kept(module, entry, 2) == 3 * 4 * entry.activations
+
+    @pytest.mark.parametrize("name", catalogue.models)
+    def test_of_a_look_at_an_image_is_at_most_what_is_told(self, name):
+        """Everything alive at one time in a forward pass without gradients, against what the largest signals take."""
+        entry, options = narrow(name)
+        module = catalogue.function_of(entry)(options, entry.classes).eval()
+        pixels = prod(entry.input_shape)
+        assert alive_at_once(module, entry) <= pixels + min(memory.HELD_AT_ONCE * entry.widest, memory.FORWARD_AND_BACK * entry.activations)
 
     def test_that_a_batch_would_take_is_refused_when_it_is_queued_and_when_it_runs(self, store, limits):
         spec = RunSpec(model="small_conv", dataset="mnist", batch_size=65_536)
@@ -95,6 +107,25 @@ class TestMemory:
         with pytest.raises(RunError, match=words):
             next(run(spec))
         assert store.queue_length() == 0
+
+    def test_that_gradients_of_single_images_would_take_is_refused_by_their_number_at_a_time(self, limits):
+        limits(memory=2)
+        many = RunSpec(criterion="fisher", dataset="mnist", criterion_options={"n_examples": 2_000, "per_sample_chunk": 2_000})
+        problem = memory.refusal(many, memory.allowed())
+        assert problem is not None
+        assert str(problem).startswith("criterion_options.per_sample_chunk: the run would take about ")
+        few = RunSpec(criterion="fisher", dataset="mnist", criterion_options={"n_examples": 2_000, "per_sample_chunk": 20})
+        assert memory.refusal(few, memory.allowed()) is None
+
+    def test_that_judging_would_take_is_counted_too(self, limits):
+        limits(memory=0.4)
+        images = RunSpec(protocol="judge", criterion=None, dataset="mnist", protocol_options={"images": 10_000})
+        assert memory.needed(images)["protocol_options.images"] == 8 * 784 * 10_000
+        gradients = RunSpec(protocol="judge", criterion=None, model="lenet_5", dataset="mnist", protocol_options={"criteria": ["fisher"]})
+        assert memory.needed(gradients)["criterion_options.per_sample_chunk"] > 0
+        problem = memory.refusal(gradients, memory.allowed())
+        assert problem is not None
+        assert str(problem).startswith("criterion_options.per_sample_chunk: the run would take about ")
 
     def test_limit_can_be_raised(self, limits):
         spec = RunSpec(model="small_conv", dataset="mnist", batch_size=65_536)
@@ -120,9 +151,32 @@ class TestMemory:
         with pytest.raises(RunError, match=rf"{field}: the run would take about .* may take 16\.0\. .*ESPALIER_MEMORY"):
             next(run(spec))
 
-    def test_of_every_default_fits_a_small_machine(self):
-        for model, data in product(catalogue.models, catalogue.datasets):
-            assert memory.refusal(RunSpec(model=model, dataset=data), 2e9) is None
+    def test_of_every_default_fits_a_small_machine_if_need_be_at_a_sixteenth_of_its_channels(self):
+        for model, data in product(catalogue.models, catalogue.datasets.values()):
+            entry, options = narrow(model, 0.0625)
+            if entry.input_shape == data.shape:
+                assert memory.refusal(RunSpec(model=model, dataset=data.name, model_options=options), 2e9) is None
+
+
+def alive_at_once(module, entry):
+    """Most numbers that live at one time in a forward pass of one image without gradients: every operation's tensors are seen while they live."""
+    living, most = weakref.WeakValueDictionary(), 0
+    own = {p.data_ptr() for p in module.state_dict().values()}
+
+    class Watch(TorchDispatchMode):
+        def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+            nonlocal most
+            result = func(*args, **(kwargs or {}))
+            for tensor in (result,) if isinstance(result, torch.Tensor) else result:
+                if tensor.numel() and tensor.data_ptr() not in own:
+                    living[id(tensor)] = tensor
+            most = max(most, sum({t.data_ptr(): t.untyped_storage().nbytes() // 4 for t in living.values()}.values()))
+            return result
+
+    with torch.no_grad(), Watch():
+        image = torch.zeros(1, *entry.input_shape) + 0
+        module(image)
+    return most
 
 
 def kept(module, entry, images):

@@ -1,0 +1,154 @@
+"""Network: layer by layer, shape, weights, work, and what a run kept of it. The address says which: /network?model=lenet_5, or ?run=ID."""
+
+import streamlit as st
+
+from pages.parts import figure, style
+from pages.parts.histories import history_of
+from pages.parts.plain import plain
+from pages.parts.stored import store
+from prune_core import RunSpec, catalogue, markup
+from prune_core.catalogue import Model
+from prune_core.charts import network as chart
+from prune_core.charts import scores, words
+from prune_core.history import History
+from prune_core.store import NoSuchRun, Run, StoreError
+from prune_core.wording import unknown
+
+LISTED = 100
+WHOLE = "whole"
+ZEROS = "Removed weights are zeros: they do not make dense kernels faster."
+
+
+def named() -> Run | None:
+    """The run of the address, if it is here."""
+    if not (run_id := st.query_params.get("run", "")):
+        return None
+    try:
+        return store().run(run_id)
+    except NoSuchRun:
+        st.warning("The run of this address is not here. The whole network stands below.", icon=":material/info:")
+        return None
+
+
+def choose_model(run: Run | None) -> Model:
+    """The network of the address, or another of the catalogue."""
+    asked = run.spec.model if run else st.query_params.get("model", RunSpec().model)
+    if asked not in catalogue.models:
+        st.warning(plain(f"model: {unknown(asked, catalogue.models)}"), icon=":material/info:")
+        asked = RunSpec().model
+    st.session_state["net-model"] = asked
+    chosen = st.selectbox(
+        "Network",
+        list(catalogue.models),
+        format_func=lambda name: catalogue.models[name].title,
+        key="net-model",
+        on_change=other_model,
+        width=240,
+    )
+    return catalogue.models[chosen]
+
+
+def other_model() -> None:
+    st.query_params.from_dict({"model": st.session_state["net-model"]})
+
+
+def choose_run(model: Model, asked: Run | None) -> Run | None:
+    """The run whose masks are looked at, or none: the whole network."""
+    runs = store().runs(states=["finished"], model=model.name, limit=LISTED)
+    if asked and asked.id not in {run.id for run in runs}:
+        runs = [asked, *runs]
+    titles = {run.id: f"{run.title} · example" if run.example else run.title for run in runs}
+    st.session_state["net-run"] = asked.id if asked else WHOLE
+    chosen = st.selectbox(
+        "As a run left it", [WHOLE, *titles], format_func=lambda i: titles.get(i, "No run: the whole network"), key="net-run", on_change=other_run,
+        args=(model.name,), width=420,
+    )  # fmt: skip
+    return next((run for run in runs if run.id == chosen), None)
+
+
+def other_run(model: str) -> None:
+    chosen = st.session_state["net-run"]
+    st.query_params.from_dict({"model": model} if chosen == WHOLE else {"run": chosen})
+
+
+def layers(numbers: chart.Network) -> None:
+    """Every layer in a row."""
+    kept = any(row.kept is not None for row in numbers.rows)
+    head = ("Layer", "Shape", "Weights", "Multiply-adds", *(("Weights kept", "Share kept") if kept else ()))
+    rows = [
+        (row.title, chart.shape(row.shape), f"{row.weights:,}", f"{row.macs:,}",
+         *((f"{row.left:,}", words.share(row.left / row.weights)) if kept else ()))
+        for row in numbers.rows
+    ]  # fmt: skip
+    last = (
+        "All layers",
+        "",
+        f"{numbers.weights:,}",
+        f"{numbers.macs:,}",
+        *((f"{numbers.kept:,}", words.share(numbers.kept / numbers.weights)) if kept else ()),
+    )
+    st.html(markup.table(head, [*rows, last], f"Layers of {numbers.title}", numbers=range(2, len(head))))
+
+
+def spread(run: Run, history: History) -> None:
+    """How the scores that decided were spread, for one scoring of the run."""
+    st.html('<h3 class="espalier-heading">How were its layers scored?</h3>')
+    which = len(history.scorings) - 1
+    if which:
+        places = range(len(history.scorings))
+        which = st.selectbox("Scoring", places, which, format_func=lambda i: scoring(history, i), key=f"net-scoring-{run.id}", width=240)
+    numbers = scores.scores(history, which)
+    figure.show(
+        lambda theme: scores.draw(numbers, theme), key="net-scores", label="Histogram of scores, a row a layer", sentence=numbers.sentence,
+        table=numbers.table(), name=f"espalier-scores-{run.id[:8]}", note="Of what was left then. Each row is drawn to its own tallest bin.",
+        revision=f"{run.id}-{which}",
+    )  # fmt: skip
+
+
+def scoring(history: History, which: int) -> str:
+    event = history.scorings[which]
+    return f"{which + 1}: {catalogue.criteria[event.criterion].title}, epoch {words.epoch(event.epoch)}"
+
+
+def note(numbers: chart.Network, run: Run | None) -> str:
+    said = f"{numbers.title}: {numbers.parameters:,} parameters with biases and batch norm. A multiply-add counts as one."
+    return (
+        f"{run.spec.title}. {said} {ZEROS} Pale: before pruning; at the bars: how much of the layer is kept."
+        if run and numbers.pruned
+        else said
+    )
+
+
+def ways(model: Model, run: Run | None, history: History | None) -> None:
+    """Where to go from here."""
+    with st.container(horizontal=True, vertical_alignment="center", key="net-ways"):
+        if run:
+            st.page_link("run.py", label="Open the run", icon=":material/show_chart:", query_params={"run": run.id})
+        if history and history.prunings:
+            st.page_link("widths.py", label="Pruning by pruning", icon=":material/park:", query_params={"runs": run.id if run else ""})
+        st.page_link("prune.py", label="Prune it", icon=":material/content_cut:", query_params={"model": model.name})
+        st.page_link("methods.py", label="Where it comes from", icon=":material/menu_book:", query_params={"method": model.name})
+
+
+for sheet in ("tables.css", "look.css"):
+    st.html(style.ASSETS / sheet)
+style.head("What is in this network?", "Layer by layer, the first on top: where its weights are, and where its work is.")
+try:
+    asked = named()
+    with st.container(key="net-view"):
+        with st.container(horizontal=True, vertical_alignment="bottom", key="net-controls"):
+            model = choose_model(asked)
+            run = choose_run(model, asked if asked and asked.spec.model == model.name else None)
+        history = history_of(run) if run else None
+        numbers = chart.network(run.spec.model_entry if run else model, history)
+        figure.show(
+            lambda theme: chart.draw(numbers, theme), key="network", label="Share of weights and of multiply-adds, layer by layer",
+            sentence=numbers.sentence, table=numbers.table(), name=f"espalier-{model.name}", note=note(numbers, run),
+            revision=run.id if run else model.name,
+        )  # fmt: skip
+        layers(numbers)
+        if run and history and history.scorings:
+            spread(run, history)
+        ways(model, run, history)
+except StoreError as error:
+    st.error(plain(str(error)))

@@ -1,0 +1,91 @@
+"""Options that criteria have in common."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, field_validator
+
+from ...wording import refuse
+from ..entry import Options
+
+LONGEST_PATTERN = 80
+Accumulate = Annotated[Literal["mean", "ema"], Field(description="How batches are combined: their mean, or a moving average (0.9).")]
+
+
+class ScopeOptions(Options):
+    """What every criterion ranks."""
+
+    include_bias: bool = Field(False, description="Rank biases too and count them as prunable, as SNIP's published code does.")
+    include: tuple[str, ...] = Field((), max_length=64, description="Only parameters whose name matches one of these patterns (* and ?).")
+    exclude: tuple[str, ...] = Field((), max_length=64, description="No parameter whose name matches one of these patterns (* and ?).")
+
+    @property
+    def draws_once(self) -> bool:
+        """Whether chance is drawn once a run, the same in every round."""
+        return False
+
+    @field_validator("include", "exclude")
+    @classmethod
+    def are_as_short_as_names(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        """Every scoring repeats its options in an event, and events are small."""
+        for pattern in value:
+            if len(pattern) > LONGEST_PATTERN:
+                raise refuse(f"patterns have at most {LONGEST_PATTERN} characters, got one of {len(pattern):,}.")
+        return value
+
+
+class DataOptions(ScopeOptions):
+    """What every criterion that looks at images has in common."""
+
+    n_examples: int | Literal["all"] = Field(100, description="Training images that the scores are computed from.")
+    scoring_batch: int = Field(
+        100, ge=1, le=100_000, description="Images in one pass while scoring; a short last batch weighs by its size."
+    )
+    classes: tuple[int, ...] = Field((), max_length=1000, description="Only images of these classes; empty: of all.")
+    balanced: bool = Field(False, description="Equally many images of each class.")
+    source: Literal["train", "validation"] = Field("train", description="The part of the data that the images are drawn from.")
+    bn_mode: Literal["eval", "train"] = Field(
+        "eval", description="Batch norm by running statistics (eval) or by those of the batch (train)."
+    )
+    calibrate_bn: int = Field(0, ge=0, le=10_000, description="Batches in training mode that set the batch norm statistics before scoring.")
+
+    @field_validator("classes")
+    @classmethod
+    def each_once_in_order(cls, value: tuple[int, ...]) -> tuple[int, ...]:
+        """The same classes are the same run; named twice, a class would lend its images twice."""
+        return tuple(sorted(set(value)))
+
+    @field_validator("n_examples")
+    @classmethod
+    def is_a_number_of_images(cls, value: int | str) -> int | str:
+        """A bound on the field itself would be put to 'all' too."""
+        if isinstance(value, int) and value < 1:
+            raise refuse(f"must be at least 1, got {value}.")
+        return value
+
+    @property
+    def per_sample(self) -> bool:
+        """Whether the gradient of each image alone is needed, which batch norm by the statistics of the batch does not have."""
+        return False
+
+    def passes(self, classes: int) -> int:
+        """Gradients of the loss computed for every scoring image, second derivatives counted as two; for estimates of time."""
+        return 1
+
+
+class LabelOptions(DataOptions):
+    """What every criterion that knows the classes of the images has in common."""
+
+    labels: Literal["true", "shuffled"] = Field("true", description="'shuffled' is the control: right images, labels dealt out at random.")
+
+
+class GradientOptions(LabelOptions):
+    """What every criterion that takes the size of a mean gradient over images has in common."""
+
+    reduce: Literal["total", "batch", "sample"] = Field(
+        "total", description="Where the absolute value is taken: of the mean over all images, of each batch, or of each image."
+    )
+    accumulate: Accumulate = "mean"
+
+    @property
+    def per_sample(self) -> bool:
+        return self.reduce == "sample"

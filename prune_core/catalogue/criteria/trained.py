@@ -1,0 +1,121 @@
+"""Criteria that judge the weights of a trained network by the loss around it."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from .. import papers
+from ..entry import Criterion
+from .options import GradientOptions, LabelOptions
+
+PER_SAMPLE_CHUNK = Field(
+    32, ge=1, le=100_000, description="Images whose own gradients are in memory at the same time, each as large as the network."
+)
+
+
+class TaylorOptions(GradientOptions):
+    reduce: Literal["total", "batch", "sample"] = Field(
+        "batch", description="Where the square is taken: of the mean over all images, of each batch, or of each image."
+    )
+    per_sample_chunk: int = PER_SAMPLE_CHUNK
+
+
+class CurvatureOptions(LabelOptions):
+    """Where the curvature of the loss is told from gradients of single images."""
+
+    fisher_labels: Literal["empirical", "sampled", "exact"]
+    draws: int = Field(1, ge=1, le=10_000, description="With sampled labels: labels drawn for each image.")
+    per_sample_chunk: int = PER_SAMPLE_CHUNK
+
+    @property
+    def per_sample(self) -> bool:
+        return True
+
+    def passes(self, classes: int) -> int:
+        return {"empirical": 1, "sampled": self.draws, "exact": classes}[self.fisher_labels]
+
+
+class FisherOptions(CurvatureOptions):
+    fisher_labels: Literal["empirical", "sampled", "exact"] = Field(
+        "empirical",
+        description="Labels of the Fisher information: the data's own (empirical), drawn from the network's predictions (sampled), "
+        "or every class weighed by its predicted probability (exact; one gradient a class).",
+    )
+
+
+class ObdOptions(CurvatureOptions):
+    hessian: Literal["gn", "hutchinson"] = Field(
+        "gn",
+        description="Diagonal of the Gauss-Newton matrix (gn, never negative), or of the Hessian, estimated by random probes (hutchinson).",
+    )
+    fisher_labels: Literal["exact", "sampled"] = Field(
+        "exact",
+        description="For gn: every class weighed by its predicted probability (exact; one gradient a class), or labels drawn from it.",
+    )
+    probes: int = Field(
+        100, ge=1, le=100_000, description="For hutchinson: random sign vectors. The error falls as 1 / √probes; a ranking needs hundreds."
+    )
+    negative: Literal["keep", "zero"] = Field(
+        "keep", description="For hutchinson: a negative diagonal entry stays (its weight goes first), or counts as zero."
+    )
+    first_order: bool = Field(False, description="Add the slope of the loss, -w g, for a network that is not at a minimum.")
+    weight_decay: float = Field(
+        0.0, ge=0, le=1, description="Judge the loss with this weight decay in it, which is what training minimised; 0: the loss alone."
+    )
+
+    @property
+    def per_sample(self) -> bool:
+        return self.hessian == "gn"
+
+    def passes(self, classes: int) -> int:
+        curvature = 2 * self.probes if self.hessian == "hutchinson" else super().passes(classes)
+        return curvature + self.first_order
+
+
+TAYLOR = Criterion(
+    name="taylor", title="Taylor", summary="Keeps the weights whose removal would change the loss most, by its slope, squared.",
+    function="prune_core.criteria.taylor:score", options=TaylorOptions,
+    formula=r"s_j = \frac{1}{B} \sum_{b} \left(w_j \, \partial L_b / \partial w_j\right)^2",
+    papers=(papers.MOLCHANOV_2019,), needs=frozenset({"data", "labels", "gradients", "trained"}), granularities=frozenset({"weight"}),
+    deviations=(
+        "The paper's code averages over 30 minibatches of training and then, with momentum 0.9, over prunings; "
+        "here over the scoring batches of one pruning (options: where the square is taken, moving average).",
+        "The paper's code removes all scores up to a threshold and counts what is pruned already as 0; here the count is exact.",
+        "Torch-Pruning sums |w g| instead of squares, under the same name.",
+    ),
+    oracle="Central differences of explicit gates; a loop over single images; in a converged network, the loss without each weight in turn.",
+    family="taylor",
+)  # fmt: skip
+FISHER = Criterion(
+    name="fisher", title="Fisher", summary="Keeps the weights whose removal would raise the loss most, by its curvature at a trained network.",
+    function="prune_core.criteria.fisher:score", options=FisherOptions,
+    formula=r"s_j = \tfrac{1}{2} w_j^2 F_{jj}, \quad F_{jj} = \frac{1}{N} \sum_{n} \left(\partial \ell_n / \partial w_j\right)^2",
+    papers=(papers.THEIS_2018,), needs=frozenset({"data", "labels", "per_sample", "trained"}), granularities=frozenset({"weight"}),
+    deviations=(
+        "The paper gates feature maps; here every weight has its gate.",
+        "The paper, and all code, takes the true labels, which is the empirical Fisher (options: labels drawn from the network, or all classes).",
+        "pytorch-prunes accumulates while the weights are fine-tuned, with batch norm in training mode and gradients of the mean loss: too small "
+        "by the square of the batch size. Here the weights stand still and every image counts with its own gradient.",
+        "Torch-Pruning 1.6.0 overwrites its sum at every call, so that only the last image counts.",
+    ),
+    oracle="A loop over single images; the Gauss-Newton diagonal from the Jacobian of the outputs; in a converged network, the loss without "
+    "each weight in turn.",
+    family="fisher",
+)  # fmt: skip
+OBD = Criterion(
+    name="obd", title="Optimal brain damage", summary="Keeps the weights whose removal would raise the loss most, by its second derivative.",
+    function="prune_core.criteria.obd:score", options=ObdOptions,
+    formula=r"s_j = \tfrac{1}{2} w_j^2 H_{jj}, \quad H = \nabla^2 L",
+    papers=(papers.LECUN_1990,), needs=frozenset({"data", "labels", "curvature", "trained"}), granularities=frozenset({"weight"}),
+    deviations=(
+        "The paper has a recursion of its own for the diagonal; here it is the Gauss-Newton diagonal from gradients of single images, or an "
+        "estimate of the Hessian's by random probes.",
+        "A diagonal that is estimated by probes can be negative; such weights go first (option: count as zero).",
+        "The paper assumes a minimum, where the slope is zero (option: add the slope).",
+    ),
+    oracle="The Gauss-Newton diagonal from the Jacobian of the outputs; the explicit Hessian, with the probes' own standard error; in a "
+    "converged network, the loss without each weight in turn.",
+    family="fisher",
+)  # fmt: skip
+
+TRAINED = (TAYLOR, FISHER, OBD)

@@ -1,0 +1,24 @@
+"""What a measurement may look at."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from .dataset import Data
+from .network import Network
+from .survey import Survey
+
+Values = dict[str, Any]
+
+
+class Reading(NamedTuple):
+    """`held`: criterion -> what it would keep, of the scorings that were held for this measurement, in their order.
+
+    options: the step's own. seed: of the run. go_on: whether to, given the images that were seen so far; what takes long asks it.
+    """
+
+    network: Network
+    data: Data
+    held: Mapping[str, Survey]
+    options: Mapping[str, Any]
+    seed: int
+    go_on: Callable[[int], bool]
