@@ -8,6 +8,7 @@ Writes results/figure_1_lenet_300_100.png and its like. Every picture says how l
 import json
 import os
 import shutil
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -83,23 +84,29 @@ def titled(fig: go.Figure, title: str, rows: list[dict[str, Any]], marks: str) -
     return fig.update_layout(title={"text": said, "x": 0.02, "y": 0.96, "font": {"size": 17}}, margin=margin, paper_bgcolor=LIGHT.paper)
 
 
-def main() -> None:
-    record: dict[str, list[dict[str, Any]]] = {}
-    for row in json.loads((RESULTS / "figures.json").read_text()):
-        record.setdefault(row["figure"], []).append(row)
+def pictures(figures: Mapping[str, go.Figure]) -> None:
+    """Write results/NAME.png of every figure, drawn by a real browser."""
     found = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
     with TemporaryDirectory() as folder, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=found, args=FLAGS)
         tab = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT}, device_scale_factor=1.5)
-        for name, rows in record.items():
+        for name, fig in figures.items():
             page = Path(folder) / f"{name}.html"
-            (figure_3 if name == "figure_3" else figure_1)(rows).write_html(page, config={"staticPlot": True}, default_width=f"{WIDTH}px")
+            tab.set_viewport_size({"width": WIDTH, "height": int(fig.layout.height)})
+            fig.write_html(page, config={"staticPlot": True}, default_width=f"{WIDTH}px")
             tab.goto(page.as_uri())
             tab.locator(".js-plotly-plot .main-svg").first.wait_for()
             tab.add_style_tag(content="body { margin: 0 }")
             tab.screenshot(path=RESULTS / f"{name}.png")
             print(RESULTS.name, f"{name}.png")
         browser.close()
+
+
+def main() -> None:
+    record: dict[str, list[dict[str, Any]]] = {}
+    for row in json.loads((RESULTS / "figures.json").read_text()):
+        record.setdefault(row["figure"], []).append(row)
+    pictures({name: (figure_3 if name == "figure_3" else figure_1)(rows) for name, rows in record.items()})
 
 
 if __name__ == "__main__":
