@@ -221,7 +221,7 @@ class Execution:
             self.scores, self.criterion = scores, step
             worth_keeping = "data" in criteria[step.criterion].needs  # others are plain functions of the weights
             if worth_keeping:
-                self.files.save(name, {n: s.float().cpu().numpy() for n, s in scores.items()}, {})
+                self.files.save(name, {n: array(s.float()) for n, s in scores.items()}, {})
             yield Scored(**common, file=name if worth_keeping else None)
             return
         layout = first_layer_form(self.spec.model_entry.layers[0], self.spec.model_entry.input_shape)

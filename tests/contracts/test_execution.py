@@ -226,6 +226,21 @@ def test_masks_in_the_file_are_those_of_the_final_weights(tmp_path):
         assert np.count_nonzero(weights[name]) == int(mask.sum())
 
 
+def test_scores_in_the_file_are_those_that_decided(tmp_path):
+    """Filter by filter as PyTorch has them, although convolutions lie channels-last in memory: what went had the lowest."""
+    from safetensors import safe_open
+
+    spec = RunSpec(model="small_conv", epochs=0)
+    events = {event.kind: event for _, event in run(spec, folder=tmp_path)}
+    with safe_open(tmp_path / events["scored"].file, "numpy") as file:
+        scores = {n: file.get_tensor(n) for n in file.keys()}  # noqa: SIM118
+    with safe_open(tmp_path / events["pruned"].file, "numpy") as file:
+        masks = unpacked_masks({n: file.get_tensor(n) for n in file.keys()}, json.loads(file.metadata()["shapes"]))  # noqa: SIM118
+    went = max(float(scores[n][~m.numpy()].max()) for n, m in masks.items())
+    stays = min(float(scores[n][m.numpy()].min()) for n, m in masks.items())
+    assert went <= stays
+
+
 def test_masks_of_later_rounds_lie_inside_the_earlier_ones(tmp_path):
     from safetensors import safe_open
 
