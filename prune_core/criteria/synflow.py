@@ -32,5 +32,5 @@ def linear(model: nn.Module, dtype: torch.dtype, reference: bool) -> dict[str, T
 
     reference: what is added stays, in absolute value.
     """
-    state = {name: tensor.abs().to(dtype) for name, tensor in model.state_dict().items() if tensor.is_floating_point()}
+    state = {name: tensor.detach().to(dtype, copy=True).abs_() for name, tensor in model.state_dict().items() if tensor.is_floating_point()}
     return state if reference else {n: torch.zeros_like(t) if n.rpartition(".")[2] in SHIFTS else t for n, t in state.items()}

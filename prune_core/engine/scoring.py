@@ -44,7 +44,7 @@ def score(step: Score, network: Network, data: Data, seed: int, masks: Mapping[s
         )
     scores = {name: values.cpu() for name, values in scores.items()}
     for name, values in scores.items():
-        if bad := int((~values.isfinite()).sum()):
+        if not bool(values.sum().isfinite()) and (bad := int((~values.isfinite()).sum())):
             raise RunError(
                 f"{entry.title}: {name} has a score that is not finite ({bad:,} of {values.numel():,}). "
                 "Activations or gradients ran over; try another initialisation or a smaller learning rate."

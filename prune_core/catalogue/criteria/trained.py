@@ -9,7 +9,7 @@ from ..entry import Criterion
 from .options import GradientOptions, LabelOptions, ScopeOptions
 
 PER_SAMPLE_CHUNK = Field(
-    32, ge=1, le=100_000, description="Images whose own gradients are in memory at the same time, each as large as the network."
+    32, ge=1, le=100_000, description="Images whose own gradients are in memory at the same time, those of one layer after the other."
 )
 
 
