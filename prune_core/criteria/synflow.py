@@ -24,7 +24,7 @@ def score(scoring: Scoring[SynflowOptions]) -> Scores:
     weights = {name: state[name].requires_grad_() for name in scoring.weights}
     ones = torch.ones(1, *scoring.input_shape, dtype=getattr(torch, scoring.options.dtype), device=next(iter(weights.values())).device)
     slopes = torch.autograd.grad(functional_call(scoring.model, state, (ones,)).sum(), list(weights.values()))
-    return {name: w.detach().double() * slope.double() for (name, w), slope in zip(weights.items(), slopes, strict=True)}
+    return {name: slope.double().mul_(w.detach()) for (name, w), slope in zip(weights.items(), slopes, strict=True)}
 
 
 def linear(model: nn.Module, dtype: torch.dtype, reference: bool) -> dict[str, Tensor]:
