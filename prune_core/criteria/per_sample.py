@@ -1,4 +1,6 @@
-"""Squared gradients of single images, layer by layer: what goes into a layer and the slope of what comes out of it are enough.
+"""Gradients of single images: each as it is, by vmap over grad, or their squares alone, layer by layer.
+
+For the squares, what goes into a layer and the slope of what comes out of it are enough.
 
 The gradient of image n in a dense layer is an outer product, d_n a_n^T, so that the sum of its squares over images is a product of squares:
 
@@ -14,6 +16,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.func import functional_call, grad, vmap
 from torch.nn import functional as F
 
 from .types import Scores
@@ -27,6 +30,21 @@ class Weighed(NamedTuple):
     images: Tensor
     labels: Tensor
     shares: Tensor
+
+
+def per_sample_gradients(model: nn.Module, weights: Mapping[str, Tensor], images: Tensor, labels: Tensor) -> Scores:
+    """dl_n / dw of the loss of every image alone: name -> (B, *shape of the weight), in the network's precision.
+
+    The images must not see each other: batch norm by the statistics of the batch has no such gradients. Parameters' own `.grad` is not touched.
+    """
+    everything = {name: p.detach() for name, p in model.named_parameters()}
+    wanted = {name: everything.pop(name) for name in weights}
+
+    def loss(chosen: dict[str, Tensor], image: Tensor, label: Tensor) -> Tensor:
+        return F.cross_entropy(functional_call(model, (everything, chosen), (image[None],)), label[None])
+
+    gradients: Scores = vmap(grad(loss), in_dims=(None, 0, 0))(wanted, images, labels)
+    return gradients
 
 
 class Passage(NamedTuple):

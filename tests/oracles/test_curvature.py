@@ -12,7 +12,7 @@ from prune_core import catalogue
 from prune_core.catalogue.criteria.trained import FisherOptions, ObdOptions
 from prune_core.criteria import fisher, obd
 from prune_core.criteria.hutchinson import hessian_product, hutchinson_diagonal
-from prune_core.criteria.per_sample import Weighed, mean_squares
+from prune_core.criteria.per_sample import Weighed, mean_squares, per_sample_gradients
 from tests.oracles import narrow
 from tests.oracles.networks import Tiny, ask, tiny
 
@@ -47,6 +47,16 @@ def test_squared_gradients_of_single_images_are_those_of_a_loop_over_them(chunk)
     found = mean_squares(model, weights, parts, chunk)
     for name, square in wanted.items():
         torch.testing.assert_close(found[name], square, rtol=1e-12, atol=1e-30)
+
+
+def test_gradients_of_single_images_are_those_of_a_loop_over_them():
+    torch.manual_seed(0)
+    model, images, labels = Convolutions().double(), torch.randn(5, 2, 7, 6).double(), torch.randint(3, (5,))
+    weights = dict(model.named_parameters())
+    found = per_sample_gradients(model, weights, images, labels)
+    for i, (x, y) in enumerate(zip(images, labels, strict=True)):
+        for name, g in zip(weights, torch.autograd.grad(F.cross_entropy(model(x[None]), y[None]), list(weights.values())), strict=True):
+            torch.testing.assert_close(found[name][i], g, rtol=1e-11, atol=1e-14)
 
 
 @pytest.mark.parametrize("model", catalogue.models)
