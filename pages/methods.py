@@ -72,8 +72,12 @@ def address(entry: Entry) -> dict[str, str] | None:
 
 
 def partner(entry: Entry) -> dict[str, str]:
-    """A data set for a network, or a network for a data set, that doesn't go together with the form's usual one: the first of its table that does."""
+    """What goes with an entry where the form's usual choice doesn't, the first of its table that does: data for a network, a network for data, a
+    protocol that trains first for a criterion that reads what training recorded.
+    """
     usual = RunSpec()
+    if isinstance(entry, Criterion) and "recorded" in entry.needs:
+        return {"protocol": next(p.name for p in catalogue.protocols.values() if p.trains_first and "criterion" in p.uses)}
     if isinstance(entry, Model) and entry.input_shape != usual.dataset_entry.shape:
         return {"dataset": next((d.name for d in catalogue.datasets.values() if d.shape == entry.input_shape), "")}
     if isinstance(entry, DataSet) and entry.shape != usual.model_entry.input_shape:

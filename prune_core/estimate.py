@@ -1,19 +1,21 @@
 """How long a plan will take: from speeds measured here, else from the model's reference."""
 
 from collections.abc import Mapping, Sequence
+from math import ceil
 from statistics import median
 from typing import Any, NamedTuple
 
 from .catalogue import criteria
 from .catalogue.criteria.options import DataOptions
 from .events import Progress
-from .planning import plan
+from .planning import plan, records
 from .spec import RunSpec
 from .steps import Evaluate, Inherit, Measure, Prune, Score, Step, Train
 
 FORWARD = 1 / 3  # of a training step's time: a backward pass costs about two forward passes
 IN_DOUBLE = 2  # measured: a pass in float64 takes 1.2 to 2 times one in float32, on one core
 FIXED_TRAINING_IMAGES = 5_000  # measured before and after every pruning, beside the validation part
+RECORDING = 2.5e-9  # seconds: measured, what a training step that records takes longer for each parameter, on one core
 OVERHEAD = 0.02  # seconds of a step, and of a scoring, beside its images: ranking, masks, files, events
 
 Speeds = Mapping[tuple[str, str], float]
@@ -33,13 +35,23 @@ class Estimate(NamedTuple):
 def estimate(spec: RunSpec, speeds: Speeds) -> Estimate:
     """What a run of the spec will take. `speeds`: (network, data set) -> measured seconds per epoch here."""
     image = epoch_seconds(spec, speeds) / spec.dataset_entry.train
-    steps = ((step, step.scorings if isinstance(step, Score) else 1) for step in plan(spec))
-    return Estimate(tuple(OVERHEAD * n + image * images(spec, step) for step, n in steps), (spec.network, spec.data) in speeds)
+    steps = plan(spec)
+    noting = RECORDING * spec.model_entry.parameters if records(steps) else 0.0
+    times = (step.scorings if isinstance(step, Score) else 1 for step in steps)
+    seconds = (OVERHEAD * n + image * images(spec, step) + noting * iterations(spec, step) for step, n in zip(steps, times, strict=True))
+    return Estimate(tuple(seconds), (spec.network, spec.data) in speeds)
 
 
 def epoch_seconds(spec: RunSpec, speeds: Speeds) -> float:
     """Seconds of one pass over the training images."""
     return speeds.get((spec.network, spec.data)) or spec.model_entry.reference_seconds * spec.dataset_entry.train / 1000
+
+
+def iterations(spec: RunSpec, step: Step) -> float:
+    """Training steps, in all."""
+    if not isinstance(step, Train):
+        return 0.0
+    return (step.until - step.start) * ceil(spec.dataset_entry.train / (spec.resolved().batch_size or 1))
 
 
 def images(spec: RunSpec, step: Step) -> float:

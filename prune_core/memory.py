@@ -8,7 +8,7 @@ from typing import Any
 import psutil
 
 from .catalogue import Options, criteria
-from .planning import plan
+from .planning import plan, records
 from .settings import settings
 from .spec import RunSpec
 from .steps import Measure
@@ -18,6 +18,7 @@ NUMBER = 4  # bytes of a float32
 OF_A_PARAMETER = (
     15  # floats for each: value, gradient, two moments, mask, the same for a checkpoint, scores in double precision and their order
 )
+RECORDED = 6  # floats for each where training records: where it began, what it did to the loss, both in a checkpoint, and a step's own two
 OF_A_GRADIENT = 5  # floats for each number of one image's gradient: itself, in double precision, its square
 IN_DOUBLE = 2
 FORWARD_AND_BACK = 2  # a gradient lies beside every activation at the worst moment
@@ -38,6 +39,7 @@ def needed(spec: RunSpec) -> dict[str, int]:
     examples, at_once, of_its_own = map(max, zip(*(scored(spec, options) for options in asked(spec)), strict=True))
     return {
         "model": OF_A_PARAMETER * NUMBER * model.parameters,
+        "criterion": RECORDED * NUMBER * model.parameters * records(plan(spec)),
         "dataset": pixels * (data.train + data.validation + data.test) + EVALUATED_AT_ONCE * looked_at,
         "batch_size": image * min(spec.batch_size or 0, data.train),
         "protocol_options.criteria": HELD * model.weights * compared(spec),

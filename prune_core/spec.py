@@ -165,7 +165,7 @@ class RunSpec(BaseModel):
             problems.append(
                 Problem("dataset_options.labels", f"{self.protocol} trains nothing, and scores see true labels. Choices: true.")
             )
-        problems += [*self.judge_problems(), *self.parent_problems(), *self.batch_problems()]
+        problems += [*self.judge_problems(), *self.recording_problems(), *self.parent_problems(), *self.batch_problems()]
         if problems:
             raise SpecError(problems)
         return self
@@ -380,6 +380,26 @@ class RunSpec(BaseModel):
                     )
                 )
         return problems
+
+    def recording_problems(self) -> list[Problem]:
+        """What training records can be read only after some, and only in the run that trained."""
+        protocol, options, known = self.protocol_entry, self.protocol_options, catalogue.criteria
+        scores = "criterion" in protocol.uses and "parent" not in protocol.uses
+        asked = [("criterion", self.criterion if scores else None), ("protocol_options.cut_by", getattr(options, "cut_by", None))]
+        asked += [("protocol_options.criteria", name) for name in getattr(options, "criteria", ())]
+        reading = [(field, name) for field, name in asked if name and name in known and "recorded" in known[name].needs]
+        if not reading:
+            return []
+        field, name = reading[0]
+        if not protocol.trains_first:
+            able = sorted(p.name for p in catalogue.protocols.values() if p.trains_first)
+            return [
+                Problem(
+                    field,
+                    f"{name} reads what training recorded, and {self.protocol} asks before any. Protocols that train first: {', '.join(able)}.",
+                )
+            ]
+        return [] if self.epochs else [Problem("epochs", f"must be at least 1 where {name} reads what training recorded, got 0.")]
 
     @property
     def model_entry(self) -> Model:

@@ -56,11 +56,18 @@ def agreement(ask: Ask, criterion: Criterion, model: Model) -> None:
 
 
 def ranks(criterion: Criterion, model: Model) -> bool:
-    """Whether a criterion finds in a network what it ranks."""
+    """Whether a criterion finds in an untrained network what it ranks."""
+    if not asks_untrained(criterion):
+        return False
     if "weight" in criterion.granularities:
         return True
     groups = model.channel_groups
     return bool(groups) and ("batch_norm" not in criterion.needs or all(group.batch_norm for group in groups))
+
+
+def asks_untrained(criterion: Criterion) -> bool:
+    """Whether a criterion can be asked before any training."""
+    return "recorded" not in criterion.needs
 
 
 def labels(ask: Ask) -> str:

@@ -12,6 +12,7 @@ from prune_core.spec import Parent
 from prune_core.store import Run
 
 from . import figure, masks
+from .between_criteria import asks_untrained
 from .histories import history_of
 from .stored import store
 
@@ -95,7 +96,7 @@ def scorings(name: str) -> Run | None:
 
 def scored(entry: Criterion) -> bool:
     """What it would keep of the first layer, class by class."""
-    run = scorings(entry.name) if "weight" in entry.granularities else None
+    run = scorings(entry.name) if "weight" in entry.granularities and asks_untrained(entry) else None
     if run is None:
         return False
     grid = grid_of(run.id, entry.name)

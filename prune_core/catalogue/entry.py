@@ -283,7 +283,7 @@ class Criterion(Entry):
     """What decides which weights stay. `family` gives its colour on every page."""
 
     formula: str
-    needs: frozenset[Literal["data", "labels", "gradients", "per_sample", "curvature", "batch_norm", "trained"]]
+    needs: frozenset[Literal["data", "labels", "gradients", "per_sample", "curvature", "batch_norm", "trained", "recorded"]]
     granularities: frozenset[Granularity]
     default_allocation: str = "global"
     rounds: int = Field(1, description="Rounds of a pruning at the start, where nobody says another number.")
@@ -306,6 +306,9 @@ class Protocol(Entry):
 
     uses: frozenset[Literal["criterion", "sparsity", "granularity", "allocation", "training", "parent"]]
     short: str = Field(description="Two or three words for a button: 'At the start'.")
+    trains_first: bool = Field(
+        False, description="Whether it trains before it asks a criterion, which may then read what training recorded."
+    )
     page: str = Field(
         "", description="The page that asks for such runs and draws what they found; empty for networks to compare with others."
     )

@@ -55,6 +55,10 @@ MOZER_1989 = Paper(
     year=1989, venue="NIPS",
 )  # fmt: skip
 LECUN_1990 = Paper(authors="LeCun, Denker & Solla", title="Optimal brain damage", year=1990, venue="NIPS")
+KARNIN_1990 = Paper(
+    authors="Karnin", title="A simple procedure for pruning back-propagation trained neural networks", year=1990,
+    venue="IEEE Transactions on Neural Networks",
+)  # fmt: skip
 THEIS_2018 = Paper(
     authors="Theis, Korshunova, Tejani & Huszár", title="Faster gaze prediction with dense networks and Fisher pruning", year=2018
 )

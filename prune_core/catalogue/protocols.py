@@ -154,7 +154,8 @@ PRUNE_AT_INIT = Protocol(
     uses=frozenset({"criterion", "sparsity", "granularity", "allocation", "training"}),
 )  # fmt: skip
 ITERATIVE = Protocol(
-    name="iterative", title="Train, prune, fine-tune", short="In steps", summary="Train the full network, then prune in rounds and train a little after each.",
+    name="iterative", title="Train, prune, fine-tune", short="In steps", trains_first=True,
+    summary="Train the full network, then prune in rounds and train a little after each.",
     function="prune_core.protocols.iterative:plan", options=IterativeOptions, papers=(papers.HAN_2015, papers.ZHU_2017),
     uses=frozenset({"criterion", "sparsity", "granularity", "allocation", "training"}),
 )  # fmt: skip
@@ -164,7 +165,7 @@ SCORE = Protocol(
     page="Saliency",
 )  # fmt: skip
 JUDGE = Protocol(
-    name="judge", title="Judge criteria", short="Only judge", function="prune_core.protocols.judge:plan", options=JudgeOptions,
+    name="judge", title="Judge criteria", short="Only judge", trains_first=True, function="prune_core.protocols.judge:plan", options=JudgeOptions,
     summary="Train the full network, or leave it as it was drawn; then take weights out one at a time and prune layers one at a time, and measure.",
     papers=(papers.LEE_2019,), uses=frozenset({"training"}), page="Calibration",
 )  # fmt: skip

@@ -29,4 +29,4 @@ def foresight(model: nn.Module, weights: Mapping[str, Tensor], batch: Batch, mas
     sparse = {name: (w.detach() * masks[name].to(w.device)).requires_grad_() if name in masks else w for name, w in weights.items()}
     loss = F.cross_entropy(functional_call(model, sparse, (images,)), labels)
     slopes = torch.autograd.grad(loss, list(sparse.values()))
-    return {name: w.detach().double() * g.double() for (name, w), g in zip(weights.items(), slopes, strict=True)}
+    return {name: w.detach().double() * g for (name, w), g in zip(weights.items(), slopes, strict=True)}

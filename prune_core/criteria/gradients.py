@@ -18,7 +18,7 @@ def gate_gradients(model: nn.Module, weights: Mapping[str, Tensor], batch: Batch
     images, labels = batch
     loss = F.cross_entropy(model(images), labels)
     slopes = torch.autograd.grad(loss, list(weights.values()))
-    return {name: w.detach().double() * g.double() for (name, w), g in zip(weights.items(), slopes, strict=True)}
+    return {name: w.detach().double() * g for (name, w), g in zip(weights.items(), slopes, strict=True)}
 
 
 def accumulated(scoring: Scoring[GradientOptions], gradients: Gradients = gate_gradients) -> Scores:
@@ -43,7 +43,7 @@ def weighted_mean(parts: Iterable[tuple[Scores, int]]) -> Scores:
     for gates, n in parts:
         total = {name: total[name] + n * g if total else n * g for name, g in gates.items()}
         examples += n
-    return {name: t / examples for name, t in total.items()}
+    return {name: t.div_(examples) for name, t in total.items()}
 
 
 def moving_average(parts: Iterable[tuple[Scores, int]]) -> Scores:

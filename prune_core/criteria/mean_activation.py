@@ -17,11 +17,14 @@ from .gradients import moving_average, weighted_mean
 from .producers import producers
 from .types import Scores, Scoring
 
+POWERS: Mapping[str, tuple[Callable[[Tensor], Tensor], ...]] = {
+    "mean": (torch.positive,), "abs_mean": (torch.abs,), "std": (torch.positive, torch.square), "l2": (torch.square,)
+}  # fmt: skip
 STATISTICS: Mapping[str, Callable[[Tensor], Tensor]] = {
     "mean": lambda moments: moments[0],
-    "abs_mean": lambda moments: moments[1],
-    "std": lambda moments: (moments[2] - moments[0].square()).clamp(min=0).sqrt(),
-    "l2": lambda moments: moments[2].sqrt(),
+    "abs_mean": lambda moments: moments[0],
+    "std": lambda moments: (moments[1] - moments[0].square()).clamp(min=0).sqrt(),
+    "l2": lambda moments: moments[0].sqrt(),
 }
 
 
@@ -33,16 +36,27 @@ def score(scoring: Scoring[MeanActivationOptions]) -> Scores:
 
 
 def moments_of(scoring: Scoring[MeanActivationOptions], images: Tensor) -> Scores:
-    """Mean of a, |a| and a^2 over a batch and all positions: name -> float64, shape (3, channels)."""
+    """Means of the powers of a that the statistic is made of, over a batch and all positions: name -> float64, shape (powers, channels)."""
     found: Scores = {}
+    options = scoring.options
     with torch.no_grad(), ExitStack() as hooks:
         for name, module in producers(scoring).items():
-            hooks.enter_context(module.register_forward_hook(partial(note, found, name, scoring.options.position == "post")))
+            hooks.enter_context(
+                module.register_forward_hook(partial(note, found, name, POWERS[options.statistic], options.position == "post"))
+            )
         scoring.model(images)
     return found
 
 
-def note(found: Scores, name: str, rectify: bool, _module: nn.Module, _inputs: object, output: Tensor) -> None:
+def note(
+    found: Scores,
+    name: str,
+    powers: tuple[Callable[[Tensor], Tensor], ...],
+    rectify: bool,
+    _module: nn.Module,
+    _inputs: object,
+    output: Tensor,
+) -> None:
     """Hook: the moments at once, since a ReLU that works in place would change the output (B, channels, H, W) afterwards."""
-    a = output.double().relu() if rectify else output.double()
-    found[name] = torch.stack([power.mean((0, 2, 3)) for power in (a, a.abs(), a.square())])
+    a = output.relu() if rectify else output
+    found[name] = torch.stack([power(a).mean((2, 3)).double().mean(0) for power in powers])

@@ -24,7 +24,7 @@ def score(scoring: Scoring[SynflowOptions]) -> Scores:
     weights = {name: state[name].requires_grad_() for name in scoring.weights}
     ones = torch.ones(1, *scoring.input_shape, dtype=getattr(torch, scoring.options.dtype), device=next(iter(weights.values())).device)
     slopes = torch.autograd.grad(functional_call(scoring.model, state, (ones,)).sum(), list(weights.values()))
-    return {name: w.detach().double() * slope.double() for (name, w), slope in zip(weights.items(), slopes, strict=True)}
+    return {name: slope.double().mul_(w.detach()) for (name, w), slope in zip(weights.items(), slopes, strict=True)}
 
 
 def linear(model: nn.Module, dtype: torch.dtype, reference: bool) -> dict[str, Tensor]:
@@ -32,5 +32,5 @@ def linear(model: nn.Module, dtype: torch.dtype, reference: bool) -> dict[str, T
 
     reference: what is added stays, in absolute value.
     """
-    state = {name: tensor.abs().to(dtype) for name, tensor in model.state_dict().items() if tensor.is_floating_point()}
+    state = {name: tensor.detach().to(dtype, copy=True).abs_() for name, tensor in model.state_dict().items() if tensor.is_floating_point()}
     return state if reference else {n: torch.zeros_like(t) if n.rpartition(".")[2] in SHIFTS else t for n, t in state.items()}

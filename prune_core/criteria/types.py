@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 from torch import Generator, Tensor, nn
 
@@ -11,6 +11,13 @@ from ..catalogue.entry import ChannelGroup
 Scores = dict[str, Tensor]
 Batch = tuple[Tensor, Tensor]
 O = TypeVar("O", covariant=True)  # noqa: E741
+
+
+class Recorded(NamedTuple):
+    """What training recorded of a weight, both of its shape: `start`, its first values; `fall`, the sum over steps of -dL/dw times its change."""
+
+    start: Tensor
+    fall: Tensor
 
 
 @dataclass(frozen=True)
@@ -24,6 +31,7 @@ class Scoring(Generic[O]):
     input_shape: of one image, (C, H, W).
     masks: name -> bool tensor of the weight's shape, what a rehearsed pruning has left; the weights themselves are as they were. Mostly empty.
     groups: name -> channel group, in the order of the network; empty where single weights are ranked.
+    recorded: name -> what training recorded of the weight; empty where the entry does not need it.
     """
 
     model: nn.Module
@@ -35,3 +43,4 @@ class Scoring(Generic[O]):
     input_shape: tuple[int, ...] = ()
     masks: Mapping[str, Tensor] = field(default_factory=dict)
     groups: Mapping[str, ChannelGroup] = field(default_factory=dict)
+    recorded: Mapping[str, Recorded] = field(default_factory=dict)

@@ -32,7 +32,7 @@ from ..events import (
     to_json,
 )
 from ..parents import NoParent, Parents, mask_checksum, nobody
-from ..planning import plan
+from ..planning import plan, records
 from ..spec import RunSpec
 from ..steps import Evaluate, Inherit, Initialise, Measure, Prune, Score, Step, Train, percent
 from ..streams import seed_of
@@ -51,6 +51,7 @@ from .optimiser import OPTIMISERS, Optimiser
 from .paths import effective
 from .pruning import inherit, prune
 from .reading import Reading
+from .recording import Recording
 from .scoring import alive, histograms, rehearse, score
 from .survey import Survey, mean_image, survey
 from .training import Clock, Sums, learning_rate, train
@@ -219,9 +220,9 @@ class Execution:
         name = f"scores-{self.number:04d}.safetensors"
         if looking is None:
             self.scores, self.criterion = scores, step
-            worth_keeping = "data" in criteria[step.criterion].needs  # others are plain functions of the weights
+            worth_keeping = criteria[step.criterion].needs & {"data", "recorded"}  # others are plain functions of the weights
             if worth_keeping:
-                self.files.save(name, {n: s.float().cpu().numpy() for n, s in scores.items()}, {})
+                self.files.save(name, {n: array(s.float()) for n, s in scores.items()}, {})
             yield Scored(**common, file=name if worth_keeping else None)
             return
         layout = first_layer_form(self.spec.model_entry.layers[0], self.spec.model_entry.input_shape)
@@ -343,8 +344,12 @@ class Execution:
     # ---- state
 
     def new_optimiser(self) -> Optimiser:
-        kind = OPTIMISERS[self.spec.optimizer or "sgd"]
-        return kind(self.network.weights, self.network.gradient, self.spec.momentum or 0.0, self.spec.weight_decay or 0.0)
+        weights, gradient = self.network.weights, self.network.gradient
+        optimiser = OPTIMISERS[self.spec.optimizer or "sgd"](weights, gradient, self.spec.momentum or 0.0, self.spec.weight_decay or 0.0)
+        if not records(self.plan):
+            return optimiser
+        self.network.recording = Recording(optimiser, weights, gradient)
+        return self.network.recording
 
     def quality(self, part: Any) -> Quality:
         """Measured on the validation part, the test part, or 5,000 fixed training images with the labels that are learnt."""

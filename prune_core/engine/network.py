@@ -2,7 +2,7 @@
 
 import hashlib
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from fnmatch import fnmatchcase
 from typing import Any
@@ -13,9 +13,11 @@ from torch import Tensor, nn
 from ..catalogue import Model, function_of
 from ..catalogue.criteria.options import ScopeOptions
 from ..catalogue.entry import Layer, Options
+from ..criteria.types import Recorded
 from ..events import FirstLayer, LayerKept
 from ..steps import Granularity
 from .optimiser import Optimiser
+from .recording import Recording
 
 
 class Network:
@@ -24,6 +26,7 @@ class Network:
     weights, gradient: float32 (P,), all trainable parameters one after another; `parameters` are views of them.
     masks: name -> bool tensor of the parameter's shape, for parameters that something was pruned from.
     mask: float32 (P,) of zeros and ones, or None before the first pruning.
+    recording: what notes the path of every weight in training, or None where no criterion asks for it.
     """
 
     def __init__(self, entry: Model, options: Options, device: torch.device) -> None:
@@ -34,6 +37,7 @@ class Network:
         self.weights, self.gradient = torch.zeros(size, device=device), torch.zeros(size, device=device)
         self.mask: Tensor | None = None
         self.masks: dict[str, Tensor] = {}
+        self.recording: Recording | None = None
         self.places: dict[str, slice] = {}
         start = 0
         for name, parameter in self.parameters.items():
@@ -58,6 +62,12 @@ class Network:
         biases = {name.removesuffix("weight") + "bias" for name in weights} & set(self.parameters) if options.include_bias else set()
         names = [name for name in self.parameters if name in weights | biases and chosen(name, options)]
         return {name: self.parameters[name] for name in names}
+
+    def recorded(self, names: Iterable[str]) -> dict[str, Recorded]:
+        """What training recorded of these parameters, as views of their shapes."""
+        assert self.recording is not None
+        flat = (self.recording.start, self.recording.fall)
+        return {name: Recorded(*(layout(f[self.places[name]], self.parameters[name].shape) for f in flat)) for name in names}
 
     def mask_of(self, name: str) -> Tensor:
         """Bool tensor of a parameter's shape: True where it is left."""

@@ -36,14 +36,15 @@ def score(step: Score, network: Network, data: Data, seed: int, masks: Mapping[s
     weights, units = ranked(step, network, options)
     chance = generator(seed_of(seed, "random", None if options.draws_once else step.round))
     groups = {g.name: g for g in network.entry.channel_groups} if step.granularity == "channel" else {}
+    recorded = network.recorded(weights) if "recorded" in entry.needs else {}
     with untouched(network.module):
         batches = prepared(network.module, data, options, seed, images_round(step, options)) if isinstance(options, DataOptions) else []
         scores: Scores = function_of(entry)(
-            Scoring(network.module, weights, units, batches, options, chance, network.entry.input_shape, masks, groups)
+            Scoring(network.module, weights, units, batches, options, chance, network.entry.input_shape, masks, groups, recorded)
         )
     scores = {name: values.cpu() for name, values in scores.items()}
     for name, values in scores.items():
-        if bad := int((~values.isfinite()).sum()):
+        if not bool(values.sum().isfinite()) and (bad := int((~values.isfinite()).sum())):
             raise RunError(
                 f"{entry.title}: {name} has a score that is not finite ({bad:,} of {values.numel():,}). "
                 "Activations or gradients ran over; try another initialisation or a smaller learning rate."

@@ -12,12 +12,12 @@ import sys
 
 from .measuring import write_table
 
-PARTS = ("peers", "engine", "service", "dashboard", "pages")
+PARTS = ("peers", "engine", "scoring", "service", "dashboard", "pages")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("parts", nargs="*", choices=[*PARTS, []], help="peers, engine, service, dashboard, pages; all where none is named")
+    parser.add_argument("parts", nargs="*", choices=[*PARTS, []], help=f"{', '.join(PARTS)}; all where none is named")
     failed = [
         part
         for part in parser.parse_args().parts or PARTS

@@ -16,6 +16,7 @@ from prune_core.engine.checkpoint import unpacked_masks
 from prune_core.engine.errors import RunError
 from prune_core.engine.execute import Execution, chosen_device, execute, ignore, never
 from prune_core.engine.files import NOWHERE, Folder
+from prune_core.engine.optimiser import Adam
 from prune_core.events import EVENT, LARGEST, Measured, from_json, to_json
 from prune_core.history import History
 from prune_core.parents import nobody
@@ -24,12 +25,13 @@ from prune_core.settings import settings
 SMALL = {
     "dense": RunSpec(protocol="dense", epochs=2), "prune_at_init": RunSpec(sparsity=0.95, epochs=2),
     "iterative": RunSpec(protocol="iterative", criterion="magnitude", epochs=3),
+    "recorded": RunSpec(protocol="iterative", criterion="karnin", optimizer="adam", weight_decay=1e-3, epochs=3, protocol_options={"rounds": 3}),
     "score": RunSpec(protocol="score"),
     "compared": RunSpec(protocol="score", protocol_options={"criteria": ("snip", "random"), "classes": "all", "measure": ("agreement",)}),
     "channels": RunSpec(model="small_conv", criterion="l2_norm", protocol="iterative", epochs=1, sparsity=0.5, protocol_options={"rounds": 2}),
     "adam": RunSpec(optimizer="adam", epochs=2, sparsity=0.5),
     "judge": RunSpec(protocol="judge", criterion=None, epochs=2, protocol_options={
-        "units": 30, "images": 40, "criteria": ["snip", "obd", "random"], "n_examples": 20, "sparsities": [0.5, 0.9]}),
+        "units": 30, "images": 40, "criteria": ["snip", "obd", "random", "karnin"], "n_examples": 20, "sparsities": [0.5, 0.9]}),
     "judged channels": RunSpec(model="small_conv", protocol="judge", criterion=None, epochs=1, protocol_options={
         "unit": "channel", "units": 6, "images": 20, "n_examples": 20, "sparsities": [0.5]}),
 }  # fmt: skip
@@ -100,9 +102,9 @@ class TestEveryRun:
 
 
 @limits(max_examples=8, deadline=None)
-@given(st.integers(1, 120))
-def test_a_run_stopped_at_any_moment_resumes_to_the_same_sha256(tmp_path_factory, n):
-    spec, folder = SMALL["iterative"], Folder(tmp_path_factory.mktemp("run"))
+@given(st.sampled_from(["iterative", "recorded"]), st.integers(1, 120))
+def test_a_run_stopped_at_any_moment_resumes_to_the_same_sha256(tmp_path_factory, name, n):
+    spec, folder = SMALL[name], Folder(tmp_path_factory.mktemp("run"))
     for _ in execute(spec, files=folder, stop=Stop(n)):
         pass
     *_, last = execute(spec, files=folder)
@@ -224,6 +226,60 @@ def test_masks_in_the_file_are_those_of_the_final_weights(tmp_path):
     for name, mask in masks.items():
         assert not weights[name][~mask.numpy()].any()
         assert np.count_nonzero(weights[name]) == int(mask.sum())
+
+
+@pytest.mark.parametrize(
+    "fields", [{"criterion": "snip"}, {"criterion": "karnin", "protocol": "iterative", "epochs": 1}], ids=["snip", "karnin"]
+)
+def test_scores_in_the_file_are_those_that_decided(tmp_path, fields):
+    """Filter by filter as PyTorch has them, although convolutions lie channels-last in memory: what went had the lowest."""
+    from safetensors import safe_open
+
+    spec = RunSpec(model="small_conv", **{"epochs": 0, "protocol_options": {"rounds": 1}, **fields})
+    events = {event.kind: event for _, event in run(spec, folder=tmp_path)}
+    with safe_open(tmp_path / events["scored"].file, "numpy") as file:
+        scores = {n: file.get_tensor(n) for n in file.keys()}  # noqa: SIM118
+    with safe_open(tmp_path / events["pruned"].file, "numpy") as file:
+        masks = unpacked_masks({n: file.get_tensor(n) for n in file.keys()}, json.loads(file.metadata()["shapes"]))  # noqa: SIM118
+    went = max(float(scores[n][~m.numpy()].max()) for n, m in masks.items())
+    stays = min(float(scores[n][m.numpy()].min()) for n, m in masks.items())
+    assert went <= stays
+
+
+def test_recording_changes_nothing_but_what_is_recorded():
+    """Beside the same run by magnitude, up to the first pruning; and runs of other criteria train with the bare optimiser."""
+    recorded, other = SMALL["recorded"], RunSpec(**{**SMALL["recorded"].model_dump(), "criterion": "magnitude", "criterion_options": {}})
+
+    def until_scored(asked):
+        told = []
+        for _, event in asked.events():
+            if event.kind == "scored":
+                return told
+            told.append({**without_times(event), "spec": 0, "plan": 0})
+
+    runs = [Execution(spec.resolved(), NOWHERE, nobody, never, ignore, 1e9) for spec in (recorded, other)]
+    first, second = map(until_scored, runs)
+    assert first == second
+    assert runs[0].network.weights_sha256() == runs[1].network.weights_sha256()
+    assert runs[0].network.recording is runs[0].optimiser
+    assert isinstance(runs[1].optimiser, Adam)
+    assert runs[1].network.recording is None
+
+
+def test_what_a_pruning_takes_away_is_no_longer_recorded_and_the_rest_goes_on():
+    asked = Execution(SMALL["recorded"].resolved(), NOWHERE, nobody, never, ignore, 1e9)
+    before = None
+    for _, event in asked.events():
+        if event.kind == "scored":
+            before = {n: asked.network.recording.state[n].clone() for n in ("start", "fall")}
+        if event.kind == "pruned":
+            gone = asked.network.mask == 0
+            assert bool(gone.any())
+            for name, noted in before.items():
+                assert bool(noted[gone].any())
+                assert not asked.network.recording.state[name][gone].any()
+                assert asked.network.recording.state[name][~gone].equal(noted[~gone])
+            break
 
 
 def test_masks_of_later_rounds_lie_inside_the_earlier_ones(tmp_path):

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prune_core import RunSpec, catalogue, plan
+from prune_core import RunSpec, catalogue, memory, plan
 from prune_core.charts.staircase import staircase
-from prune_core.estimate import images
+from prune_core.estimate import RECORDING, estimate, images
+from prune_core.planning import records
 from prune_core.steps import STEPS, Evaluate, Initialise, Measure, Prune, Score, Train
 
 PARENT = {"fingerprint": "a" * 64, "group": "b" * 64, "event": 5, "mask_checksum": "c" * 64}
@@ -133,6 +134,18 @@ def test_judging_is_costed_by_the_images_that_pass_through_the_network():
     assert cost["removal"] == pytest.approx(101 * 1_000 * 2 / 3)
     assert cost["prediction"] == 0
     assert cost["sensitivity"] == pytest.approx(10 * 6_000 / 3)
+
+
+@pytest.mark.parametrize(("criterion", "noted"), [("karnin", True), ("magnitude", False)])
+def test_recording_is_costed_in_time_and_memory_where_a_criterion_reads_it(criterion, noted):
+    spec, other = (RunSpec(protocol="iterative", dataset="mnist", criterion=c) for c in (criterion, "random"))
+    assert records(plan(spec)) is noted
+    longer = estimate(spec, {}).seconds - estimate(other, {}).seconds
+    assert longer == pytest.approx(10 * 540 * 266_610 * RECORDING if noted else 0)
+    assert memory.needed(spec)["criterion"] == (6 * 4 * 266_610 if noted else 0)
+    assert records(plan(RunSpec(protocol="judge", protocol_options={"criteria": (criterion,)}))) is noted
+    assert records(plan(RunSpec(protocol="judge", protocol_options={"cut_by": criterion}))) is noted
+    assert not records(plan(RunSpec(protocol="from_scratch", criterion=criterion, parent=PARENT)))
 
 
 def test_judging_is_told_in_six_lines_however_many_layers_there_are():

@@ -4,13 +4,86 @@ import math
 
 import pytest
 import torch
+from torch import nn
 from torch.func import functional_call
 from torch.nn import functional as F
 
+from prune_core import catalogue
 from prune_core.catalogue.criteria.trained import FisherOptions, ObdOptions
 from prune_core.criteria import fisher, obd
 from prune_core.criteria.hutchinson import hessian_product, hutchinson_diagonal
+from prune_core.criteria.per_sample import Weighed, mean_squares, per_sample_gradients
+from tests.oracles import narrow
 from tests.oracles.networks import Tiny, ask, tiny
+
+
+class Convolutions(nn.Module):
+    """Every way in which a convolution can look at its image: padded, strided, dilated, grouped, with a kernel that is no square."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.padded = nn.Conv2d(2, 4, (3, 2), padding=(2, 1))
+        self.strided = nn.Conv2d(4, 6, 3, stride=(2, 1), padding=1, bias=False)
+        self.spread = nn.Conv2d(6, 6, 2, dilation=(1, 2), groups=3)
+        self.dense = nn.Linear(6, 3)
+
+    def forward(self, x):
+        for layer in (self.padded, self.strided, self.spread):
+            x = torch.tanh(layer(x))
+        return self.dense(x.mean((2, 3)))
+
+
+@pytest.mark.parametrize("chunk", [1, 3, 100])
+def test_squared_gradients_of_single_images_are_those_of_a_loop_over_them(chunk):
+    torch.manual_seed(0)
+    model = Convolutions().double()
+    images, labels, shares = torch.randn(7, 2, 7, 6).double(), torch.randint(3, (7,)), torch.rand(7).double()
+    weights = dict(model.named_parameters())
+    wanted = {name: torch.zeros_like(w) for name, w in weights.items()}
+    for x, y, share in zip(images, labels, shares, strict=True):
+        for name, g in zip(weights, torch.autograd.grad(F.cross_entropy(model(x[None]), y[None]), list(weights.values())), strict=True):
+            wanted[name] += share * g**2 / shares.sum()
+    parts = [Weighed(images[:4], labels[:4], shares[:4]), Weighed(images[4:], labels[4:], shares[4:])]
+    found = mean_squares(model, weights, parts, chunk)
+    for name, square in wanted.items():
+        torch.testing.assert_close(found[name], square, rtol=1e-12, atol=1e-30)
+
+
+def test_gradients_of_single_images_are_those_of_a_loop_over_them():
+    torch.manual_seed(0)
+    model, images, labels = Convolutions().double(), torch.randn(5, 2, 7, 6).double(), torch.randint(3, (5,))
+    weights = dict(model.named_parameters())
+    found = per_sample_gradients(model, weights, images, labels)
+    for i, (x, y) in enumerate(zip(images, labels, strict=True)):
+        for name, g in zip(weights, torch.autograd.grad(F.cross_entropy(model(x[None]), y[None]), list(weights.values())), strict=True):
+            torch.testing.assert_close(found[name][i], g, rtol=1e-11, atol=1e-14)
+
+
+@pytest.mark.parametrize("model", catalogue.models)
+def test_in_every_network_they_are_those_of_a_loop_over_the_images(model):
+    net = narrow.network(model, "he")
+    module, weights = net.module.eval(), {layer.name: net.parameters[layer.name] for layer in net.entry.layers}
+    x, y = narrow.images(net.entry, 3), torch.tensor([1, 0, 2])
+    wanted = {name: torch.zeros(w.shape, dtype=torch.float64) for name, w in weights.items()}
+    for image, label in zip(x, y, strict=True):
+        for name, g in zip(
+            weights, torch.autograd.grad(F.cross_entropy(module(image[None]), label[None]), list(weights.values())), strict=True
+        ):
+            wanted[name] += g.double() ** 2 / 3
+    found = mean_squares(module, weights, [Weighed(x, y, torch.ones(3))], 2)
+    for name, square in wanted.items():
+        torch.testing.assert_close(found[name], square, rtol=1e-3, atol=1e-6 * float(square.max()))
+
+
+def test_squares_that_float32_cannot_hold_are_there_all_the_same():
+    layer = nn.Sequential(nn.Linear(3, 2, bias=False))
+    with torch.no_grad():
+        layer[0].weight.copy_(torch.tensor([[60.0, 0, 0], [0, 0, 0]]))
+    x, y = torch.tensor([[1.0, 0.5, 0.0]]), torch.tensor([0])
+    found = mean_squares(layer, {"0.weight": layer[0].weight}, [Weighed(x, y, torch.ones(1))], 1)["0.weight"]
+    wrong = math.exp(-60) / (1 + math.exp(-60))
+    assert found[1].tolist() == pytest.approx([wrong**2, wrong**2 / 4, 0], rel=1e-5)
+    assert wrong**2 < 1e-51
 
 
 def flat(scores):

@@ -7,7 +7,8 @@ from torch.nn import functional as F
 
 from prune_core import catalogue
 from prune_core.engine.network import Network
-from prune_core.engine.optimiser import OPTIMISERS
+from prune_core.engine.optimiser import OPTIMISERS, Sgd
+from prune_core.engine.recording import Recording
 
 from .narrow import network
 
@@ -27,11 +28,18 @@ def prune_some(net: Network, optimiser, chance: torch.Generator) -> None:
     net.apply_masks({n: net.mask_of(n) & (torch.rand(net.parameters[n].shape, generator=chance) < 0.6) for n in names}, optimiser)
 
 
-@pytest.mark.parametrize("optimizer", OPTIMISERS)
+def recorded(weights, gradient, momentum: float, weight_decay: float) -> Recording:
+    return Recording(Sgd(weights, gradient, momentum, weight_decay), weights, gradient)
+
+
+KINDS = OPTIMISERS | {"recorded": recorded}
+
+
+@pytest.mark.parametrize("optimizer", KINDS)
 @pytest.mark.parametrize("model", catalogue.models)
 def test_pruned_weights_and_their_optimiser_state_stay_exactly_zero(model, optimizer):
     net, chance = network(model, "lecun"), torch.Generator().manual_seed(1)
-    optimiser = OPTIMISERS[optimizer](net.weights, net.gradient, 0.9, 5e-4)
+    optimiser = KINDS[optimizer](net.weights, net.gradient, 0.9, 5e-4)
     for i in range(9):
         if i in (3, 6):
             prune_some(net, optimiser, chance)

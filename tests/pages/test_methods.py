@@ -79,6 +79,6 @@ def test_a_criterion_with_a_run_here_shows_what_it_left(page, states):
 
 
 def test_trying_an_entry_leads_to_the_form_with_it_chosen(page):
-    for name in ("l2_norm", "small_conv", "mnist", "iterative", "per_layer"):
+    for name in ("l2_norm", "karnin", "small_conv", "mnist", "iterative", "per_layer"):
         shown = page("methods.py", method=name)
         assert "Try it" in [b.label for b in shown.button], name

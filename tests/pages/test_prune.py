@@ -90,12 +90,25 @@ def test_channels_are_offered_where_the_network_has_them(page):
 
 @pytest.mark.parametrize("name", catalogue.criteria)
 def test_every_option_of_a_criterion_has_a_widget_with_its_help(page, name):
-    shown = page("prune.py", model="small_conv", criterion=name)
+    told = {"protocol": "iterative"} if "recorded" in catalogue.criteria[name].needs else {}
+    shown = page("prune.py", model="small_conv", criterion=name, **told)
     helps = {w.help for kind in (shown.selectbox, shown.number_input, shown.text_input, shown.toggle) for w in kind}
     entry = catalogue.criteria[name]
     without_effect = {"include_bias"} if "weight" not in entry.granularities else set()  # channels have no biases to rank
     without_effect |= {"bn_mode"} if getattr(entry.options(), "per_sample", False) else set()  # one choice is left, and stands
     assert {info.description for field, info in entry.options.model_fields.items() if field not in without_effect} <= helps
+
+
+def test_what_training_records_is_offered_only_where_there_is_training_first(page):
+    title = catalogue.criteria["karnin"].title
+    shown = page("prune.py")
+    assert title not in box(shown, "Criterion").options
+    assert "asks before any. Protocols that train first: iterative, judge." in box(shown, "Criterion").help
+    shown = page("prune.py", protocol="iterative")
+    assert title in box(shown, "Criterion").options
+    shown = page("prune.py", protocol="iterative", criterion="karnin", epochs="0")
+    said = "epochs: must be at least 1 where karnin reads what training recorded, got 0."
+    assert said in shown.error[0].value.replace("\\", "")
 
 
 def test_an_option_changed_in_the_form_changes_the_plan(page):
