@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..catalogue import criteria, function_of
+from ..catalogue import criteria, scorer_of
 from ..catalogue.criteria.at_start import IterativeSnipOptions
 from ..catalogue.criteria.options import DataOptions, LabelOptions, ScopeOptions
 from ..criteria.types import Batch, Scores, Scoring
@@ -38,7 +38,7 @@ def score(step: Score, network: Network, data: Data, seed: int, masks: Mapping[s
     groups = {g.name: g for g in network.entry.channel_groups} if step.granularity == "channel" else {}
     with untouched(network.module):
         batches = prepared(network.module, data, options, seed, images_round(step, options)) if isinstance(options, DataOptions) else []
-        scores: Scores = function_of(entry)(
+        scores: Scores = scorer_of(entry, step.granularity)(
             Scoring(network.module, weights, units, batches, options, chance, network.entry.input_shape, masks, groups)
         )
     scores = {name: values.cpu() for name, values in scores.items()}

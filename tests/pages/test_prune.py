@@ -93,7 +93,8 @@ def test_every_option_of_a_criterion_has_a_widget_with_its_help(page, name):
     shown = page("prune.py", model="small_conv", criterion=name)
     helps = {w.help for kind in (shown.selectbox, shown.number_input, shown.text_input, shown.toggle) for w in kind}
     entry = catalogue.criteria[name]
-    without_effect = {"include_bias"} if "weight" not in entry.granularities else set()  # channels have no biases to rank
+    ranked = "weight" if "weight" in entry.granularities else "channel"
+    without_effect = {field for field, unit in entry.options.only.items() if unit != ranked}
     without_effect |= {"bn_mode"} if getattr(entry.options(), "per_sample", False) else set()  # one choice is left, and stands
     assert {info.description for field, info in entry.options.model_fields.items() if field not in without_effect} <= helps
 
