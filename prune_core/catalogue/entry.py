@@ -96,8 +96,8 @@ class Layer(Data):
 class ChannelGroup(Data):
     """Channels that go together: dimension 0 of every member parameter. The first member is the producing weight.
 
-    `batch_norm`: the module whose output the channels are, before the ReLU that follows it; its scale and shift are members. None where the
-    convolution's own output goes into the ReLU.
+    `batch_norm`: the module whose output the channels are, before the ReLU that follows it; its scale and shift are members. None where
+    they are the convolution's own output. (In Caffe's LeNet-5 no ReLU follows: its channels go into the pooling as they are.)
     """
 
     name: str
