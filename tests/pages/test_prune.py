@@ -99,6 +99,20 @@ def test_every_option_of_a_criterion_has_a_widget_with_its_help(page, name):
     assert {info.description for field, info in entry.options.model_fields.items() if field not in without_effect} <= helps
 
 
+def test_options_of_weights_alone_are_offered_for_weights_and_those_of_channels_for_channels(page):
+    options = catalogue.criteria["taylor"].options
+
+    def offered(shown):
+        helps = {w.help for kind in (shown.selectbox, shown.number_input, shown.text_input, shown.toggle) for w in kind}
+        return {field for field in options.only if options.model_fields[field].description in helps}
+
+    shown = page("prune.py", model="small_conv", criterion="taylor", sparsity="0.5")
+    assert offered(shown) == {"include_bias", "include", "exclude", "per_sample_chunk"}
+    box(shown, "Granularity").set_value("channel").run()
+    assert not shown.exception
+    assert offered(shown) == {"form"}
+
+
 def test_an_option_changed_in_the_form_changes_the_plan(page):
     shown = page("prune.py", protocol="iterative")
     box(shown, "Rounds").set_value(2).run()
