@@ -36,6 +36,9 @@ def about(entry: Entry) -> None:
         st.html(f'<p class="espalier-note">{markup.text(f"No run here has used {entry.title} yet; the first one brings a picture.")}</p>')
     if isinstance(entry, Criterion):
         st.latex(entry.formula)
+        if entry.channel_formula:
+            st.caption("Of a channel, with one gate on all that makes it:" if "m_k" in entry.channel_formula else "Of a channel:")
+            st.latex(entry.channel_formula)
     st.html(markup.facts(method_words.facts(entry)))
     if isinstance(entry, Model):
         st.page_link("network.py", label="Layer by layer", icon=":material/account_tree:", query_params={"model": entry.name})

@@ -11,7 +11,7 @@ from .catalogue import Options, criteria
 from .planning import plan, records
 from .settings import settings
 from .spec import RunSpec
-from .steps import Measure
+from .steps import Granularity, Measure
 from .wording import Problem
 
 NUMBER = 4  # bytes of a float32
@@ -36,7 +36,7 @@ def needed(spec: RunSpec) -> dict[str, int]:
     pixels = prod(data.shape)
     image = NUMBER * (pixels + FORWARD_AND_BACK * model.activations)
     looked_at = NUMBER * (pixels + min(HELD_AT_ONCE * model.widest, FORWARD_AND_BACK * model.activations))
-    examples, at_once, of_its_own = map(max, zip(*(scored(spec, options) for options in asked(spec)), strict=True))
+    examples, at_once, of_its_own = map(max, zip(*(scored(spec, options, unit) for options, unit in asked(spec)), strict=True))
     return {
         "model": OF_A_PARAMETER * NUMBER * model.parameters,
         "criterion": RECORDED * NUMBER * model.parameters * records(plan(spec)),
@@ -56,18 +56,19 @@ def compared(spec: RunSpec) -> int:
     return len(options.criteria) if "agreement" in getattr(options, "measure", ()) else 0
 
 
-def asked(spec: RunSpec) -> list[Options]:
-    """Options of every criterion that the resolved spec asks: its own, or those that are judged."""
+def asked(spec: RunSpec) -> list[tuple[Options, Granularity | None]]:
+    """Options of every criterion that the resolved spec asks, and what it ranks: its own, or those that are judged."""
     judging = [step.options for step in plan(spec) if isinstance(step, Measure) and "criterion" in step.options]
-    return [spec.criterion_options, *(criteria[told["criterion"]].options.model_validate(told["options"]) for told in judging)]
+    judged = ((criteria[told["criterion"]].options.model_validate(told["options"]), told["unit"]) for told in judging)
+    return [(spec.criterion_options, spec.granularity), *judged]
 
 
-def scored(spec: RunSpec, options: Options) -> tuple[int, int, int]:
-    """Images that a scoring keeps, has in one pass, and has gradients of by themselves at a time."""
+def scored(spec: RunSpec, options: Options, unit: Granularity | None) -> tuple[int, int, int]:
+    """Images that a scoring keeps, has in one pass, and has gradients of by themselves at a time; a channel's are one number each."""
     n, source = getattr(options, "n_examples", 0), getattr(options, "source", "train")
     there = spec.dataset_entry.validation if source == "validation" else spec.dataset_entry.train
     examples = there if n == "all" else min(int(n), there)
-    of_its_own = min(getattr(options, "per_sample_chunk", 0), examples) if getattr(options, "per_sample", False) else 0
+    of_its_own = min(getattr(options, "per_sample_chunk", 0), examples) if unit == "weight" and getattr(options, "per_sample", False) else 0
     return examples, min(getattr(options, "scoring_batch", 0), examples), of_its_own
 
 

@@ -223,11 +223,11 @@ class RunSpec(BaseModel):
             )
         if getattr(options, "reinit_after", "no") != "no" and self.protocol != "prune_at_init" and self.parent is None:
             problems.append(Problem("criterion_options.reinit_after", f"{self.protocol} never draws weights anew. Choices: no."))
-        if self.resolved_granularity == "channel":
-            problems += [
-                Problem(f"criterion_options.{name}", "chooses among single parameters, and channels are ranked here. Leave it out.")
-                for name in ("include_bias", "include", "exclude") if getattr(options, name, None)
-            ]  # fmt: skip
+        problems += [
+            Problem(f"criterion_options.{name}", f"says something of {unit}s alone, and {self.resolved_granularity}s are ranked here. Leave it out.")
+            for name, unit in options.only.items()
+            if unit != self.resolved_granularity and getattr(options, name) != type(options).model_fields[name].default
+        ]  # fmt: skip
         asked, source = getattr(options, "n_examples", None), getattr(options, "source", "train")
         there = self.dataset_entry.validation if source == "validation" else self.dataset_entry.train
         if isinstance(asked, int) and asked > there:

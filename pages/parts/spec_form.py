@@ -215,7 +215,8 @@ class Widgets(NamedTuple):
                 continue
             entry, prefix = ENTRIES[field][chosen[field]], f"{field}_options."
             stands = getattr(self.start, f"{field}_options") if getattr(self.start, field) == entry.name else entry.options()
-            options = entry.options.model_fields.items()
+            ranked = resolved.granularity if field == "criterion" else None
+            options = [(n, info) for n, info in entry.options.model_fields.items() if entry.options.only.get(n, ranked) == ranked]
             unsaid = getattr(resolved, f"{field}_options")
             fields = [
                 Field(name, info, getattr(stands, name), getattr(unsaid, name, None), allowed=fitting(chosen, prefix + name))

@@ -5,6 +5,7 @@ from importlib import import_module
 from types import MappingProxyType
 from typing import Any, TypeVar
 
+from ..steps import Granularity
 from .allocations import ALLOCATIONS
 from .criteria import CRITERIA
 from .datasets import DATASETS
@@ -40,7 +41,17 @@ def network_title(network: str) -> str | None:
 
 def function_of(entry: Entry) -> Callable[..., Any]:
     """What does the work of an entry, imported only now."""
-    module, _, name = entry.function.partition(":")
+    return imported(entry.function)
+
+
+def scorer_of(criterion: Criterion, granularity: Granularity) -> Callable[..., Any]:
+    """What ranks such units by a criterion, imported only now."""
+    return imported((granularity == "channel" and criterion.channel_function) or criterion.function)
+
+
+def imported(path: str) -> Callable[..., Any]:
+    """ "module:name" -> what the module calls so."""
+    module, _, name = path.partition(":")
     found: Callable[..., Any] = vars(import_module(module))[name]
     return found
 
@@ -48,4 +59,5 @@ def function_of(entry: Entry) -> Callable[..., Any]:
 __all__ = [
     "Allocation", "Criterion", "DataSet", "Entry", "Layer", "Model", "Options", "Protocol",
     "allocations", "criteria", "data_title", "datasets", "function_of", "models", "network_title", "protocols",
+    "scorer_of",
 ]  # fmt: skip

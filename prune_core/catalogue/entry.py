@@ -17,9 +17,11 @@ class Options(BaseModel):
     """Options of an entry: each field has a type, a default, a range and a help text (`description`).
 
     `later`: fields that came when runs had been stored already; at their default they are no part of a fingerprint.
+    `only`: fields that say something of one granularity alone; where the other is ranked they stay at their default.
     """
 
     later: ClassVar[frozenset[str]] = frozenset()
+    only: ClassVar[Mapping[str, Granularity]] = {}
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=(), allow_inf_nan=False)
 
     def resolved(self, fields: Mapping[str, Any]) -> Self:
@@ -94,8 +96,8 @@ class Layer(Data):
 class ChannelGroup(Data):
     """Channels that go together: dimension 0 of every member parameter. The first member is the producing weight.
 
-    `batch_norm`: the module whose output the channels are, before the ReLU that follows it; its scale and shift are members. None where the
-    convolution's own output goes into the ReLU.
+    `batch_norm`: the module whose output the channels are, before the ReLU that follows it; its scale and shift are members. None where
+    they are the convolution's own output. (In Caffe's LeNet-5 no ReLU follows: its channels go into the pooling as they are.)
     """
 
     name: str
@@ -283,6 +285,8 @@ class Criterion(Entry):
     """What decides which weights stay. `family` gives its colour on every page."""
 
     formula: str
+    channel_function: str = Field("", description="Dotted path of what ranks channels, where `function` ranks weights alone.")
+    channel_formula: str = Field("", description="Of a channel's score, where it is not that of a weight's.")
     needs: frozenset[Literal["data", "labels", "gradients", "per_sample", "curvature", "batch_norm", "trained", "recorded"]]
     granularities: frozenset[Granularity]
     default_allocation: str = "global"

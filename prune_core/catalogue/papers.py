@@ -62,6 +62,10 @@ KARNIN_1990 = Paper(
 THEIS_2018 = Paper(
     authors="Theis, Korshunova, Tejani & Huszár", title="Faster gaze prediction with dense networks and Fisher pruning", year=2018
 )
+MOLCHANOV_2017 = Paper(
+    authors="Molchanov, Tyree, Karras, Aila & Kautz", title="Pruning convolutional neural networks for resource efficient inference",
+    year=2017, venue="ICLR",
+)  # fmt: skip
 MOLCHANOV_2019 = Paper(
     authors="Molchanov, Mallya, Tyree, Frosio & Kautz", title="Importance estimation for neural network pruning", year=2019, venue="CVPR"
 )

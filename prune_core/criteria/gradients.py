@@ -1,6 +1,7 @@
 """Gradients of the loss on the scoring batches, combined as the options say."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -28,12 +29,16 @@ def accumulated(scoring: Scoring[GradientOptions], gradients: Gradients = gate_g
     parts = ((gradients(scoring.model, scoring.weights, batch), len(batch[1])) for batch in batches)
     if options.reduce != "total":
         parts = (({name: g.abs() for name, g in gates.items()}, n) for gates, n in parts)
-    combine = moving_average if options.accumulate == "ema" else weighted_mean
-    return {name: total.abs() for name, total in combine(parts).items()}
+    return {name: total.abs() for name, total in combined(parts, options.accumulate).items()}
 
 
 def singles(batches: Sequence[Batch]) -> list[Batch]:
     return [(images[i : i + 1], labels[i : i + 1]) for images, labels in batches for i in range(len(labels))]
+
+
+def combined(parts: Iterable[tuple[Scores, int]], accumulate: Literal["mean", "ema"]) -> Scores:
+    """What was found on each batch, with its number of images, as one."""
+    return moving_average(parts) if accumulate == "ema" else weighted_mean(parts)
 
 
 def weighted_mean(parts: Iterable[tuple[Scores, int]]) -> Scores:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from ..catalogue.criteria.channels import MeanActivationOptions
-from .gradients import moving_average, weighted_mean
+from .gradients import combined
 from .producers import producers
 from .types import Scores, Scoring
 
@@ -31,8 +31,8 @@ STATISTICS: Mapping[str, Callable[[Tensor], Tensor]] = {
 def score(scoring: Scoring[MeanActivationOptions]) -> Scores:
     """The statistic of every channel over all images and positions, float64, shape (channels,); higher is kept."""
     parts = ((moments_of(scoring, images), len(labels)) for images, labels in scoring.batches)
-    combine = moving_average if scoring.options.accumulate == "ema" else weighted_mean
-    return {name: STATISTICS[scoring.options.statistic](moments) for name, moments in combine(parts).items()}
+    statistic = STATISTICS[scoring.options.statistic]
+    return {name: statistic(moments) for name, moments in combined(parts, scoring.options.accumulate).items()}
 
 
 def moments_of(scoring: Scoring[MeanActivationOptions], images: Tensor) -> Scores:

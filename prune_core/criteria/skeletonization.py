@@ -5,47 +5,37 @@ With a gate alpha_k on the channel's activation, the error without it less the e
     s_k = -dE / d alpha_k  at alpha = 1,        E = mean over images of the sum over classes of |target - probability|
 
 The linear error is the paper's: the slope of a squared one vanishes where the network fits. ReLU and pooling let a positive gate pass, so
-that it may stand on all that makes the channel instead, batch norm's scale and shift (else the filter and its bias), and no hook is needed:
-
-    dE / d alpha = gamma dE / d gamma + beta dE / d beta
+that it may stand on what makes the channel instead (channel_gates.py).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
-import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from ..catalogue.criteria.channels import SkeletonizationOptions
-from .gradients import moving_average, weighted_mean
-from .producers import producers
+from .channel_gates import Errors, channel_gates, losses
+from .gradients import combined
 from .types import Batch, Scores, Scoring
 
 
-def linear_error(logits: Tensor, labels: Tensor) -> Tensor:
-    """Mean over images of the sum over classes of |target - probability|; logits (B, classes), labels (B,)."""
+def linear_errors(logits: Tensor, labels: Tensor) -> Tensor:
+    """Sum over classes of |target - probability| of every image, (B,)."""
     targets = F.one_hot(labels, logits.shape[1])
-    return (targets - logits.softmax(1)).abs().sum(1).mean()
+    return (targets - logits.softmax(1)).abs().sum(1)
 
 
-ERRORS: Mapping[str, Callable[[Tensor, Tensor], Tensor]] = {"linear": linear_error, "loss": F.cross_entropy}
+ERRORS: Mapping[str, Errors] = {"linear": linear_errors, "loss": losses}
 
 
 def score(scoring: Scoring[SkeletonizationOptions]) -> Scores:
     """Relevance of every channel, float64, shape (channels,), signed unless `absolute`; in units of the error. Higher is kept."""
     parts = ((relevance(scoring, batch), len(batch[1])) for batch in scoring.batches)
-    combine = moving_average if scoring.options.accumulate == "ema" else weighted_mean
-    scores = combine(parts)
+    scores = combined(parts, scoring.options.accumulate)
     return {name: s.abs() for name, s in scores.items()} if scoring.options.absolute else scores
 
 
 def relevance(scoring: Scoring[SkeletonizationOptions], batch: Batch) -> Scores:
     """-dE / d alpha of every channel for the mean error of a batch, float64, shape (channels,)."""
-    images, labels = batch
-    made_by = [(name, p) for name, module in producers(scoring).items() for p in module.parameters()]
-    error = ERRORS[scoring.options.error](scoring.model(images), labels)
-    slopes = torch.autograd.grad(error, [p for _, p in made_by])
-    found = {name: torch.zeros(shape, dtype=torch.float64, device=images.device) for name, shape in scoring.units.items()}
-    for (name, p), slope in zip(made_by, slopes, strict=True):
-        found[name] -= (p.detach().double() * slope.double()).reshape(len(p), -1).sum(1)
-    return found
+    gates = channel_gates(scoring, batch, ERRORS[scoring.options.error])
+    return {name: -g.mean(0) for name, g in gates.items()}

@@ -6,7 +6,11 @@ One image of ones goes through the network with all weights in absolute value; R
 
 is the weight of all paths from input to output that run through connection j. Without biases the scores of every layer sum to R, so a large layer
 has small ones: it takes many rounds, each scored anew, to prune evenly. Layers must be positively homogeneous, as ReLU and pooling are.
+
+A channel's score is the flow through it: the sum of the scores of the weights that lead into it, which is that of those that lead out.
 """
+
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -20,8 +24,20 @@ SHIFTS = ("bias", "running_mean")
 
 def score(scoring: Scoring[SynflowOptions]) -> Scores:
     """Flow through every weight; higher is kept. Float64, of the weight's shape."""
+    return flow(scoring, list(scoring.weights))
+
+
+def score_channels(scoring: Scoring[SynflowOptions]) -> Scores:
+    """Flow through every channel; higher is kept. Float64, shape (channels,)."""
+    into = {name: group.members[0] for name, group in scoring.groups.items()}
+    found = flow(scoring, list(into.values()))
+    return {name: found[weight].flatten(1).sum(1) for name, weight in into.items()}
+
+
+def flow(scoring: Scoring[SynflowOptions], names: Sequence[str]) -> Scores:
+    """Flow through every weight of the named parameters, float64, of their shapes."""
     state = linear(scoring.model, getattr(torch, scoring.options.dtype), scoring.options.reference)
-    weights = {name: state[name].requires_grad_() for name in scoring.weights}
+    weights = {name: state[name].requires_grad_() for name in names}
     ones = torch.ones(1, *scoring.input_shape, dtype=getattr(torch, scoring.options.dtype), device=next(iter(weights.values())).device)
     slopes = torch.autograd.grad(functional_call(scoring.model, state, (ones,)).sum(), list(weights.values()))
     return {name: slope.double().mul_(w.detach()) for (name, w), slope in zip(weights.items(), slopes, strict=True)}

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..catalogue import criteria, function_of
+from ..catalogue import criteria, scorer_of
 from ..catalogue.criteria.at_start import IterativeSnipOptions
 from ..catalogue.criteria.options import DataOptions, LabelOptions, ScopeOptions
 from ..criteria.types import Batch, Scores, Scoring
@@ -39,7 +39,7 @@ def score(step: Score, network: Network, data: Data, seed: int, masks: Mapping[s
     recorded = network.recorded(weights) if "recorded" in entry.needs else {}
     with untouched(network.module):
         batches = prepared(network.module, data, options, seed, images_round(step, options)) if isinstance(options, DataOptions) else []
-        scores: Scores = function_of(entry)(
+        scores: Scores = scorer_of(entry, step.granularity)(
             Scoring(network.module, weights, units, batches, options, chance, network.entry.input_shape, masks, groups, recorded)
         )
     scores = {name: values.cpu() for name, values in scores.items()}

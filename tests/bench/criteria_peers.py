@@ -80,7 +80,7 @@ class Absent(Exception):  # noqa: N818
 
 def case(name: str) -> Case:
     entry = catalogue.models[name]
-    module = catalogue.function_of(entry)(entry.options())
+    module = catalogue.function_of(entry)(entry.options(), entry.classes)
     initialise(module, entry.options().initialisation, torch.Generator().manual_seed(0))
     part = open_data(catalogue.datasets["digits"], CPU, lambda _: None)["train"]
     chance = torch.Generator().manual_seed(1)
@@ -262,7 +262,7 @@ def rounds_of(here: Case, criterion: str, rounds: int) -> dict[str, Tensor]:
 
 
 def torch_pruning(here: Case) -> Iterator[Compared]:
-    """Importance of the filters of the first convolution's group: only what makes them (`group_reduction="first"`)."""
+    """Importance of the first convolution's channels: only what makes them, or only what reads them (`group_reduction="first"`)."""
     peer = installed("torch_pruning")
     if not here.entry.channel_groups:
         return
@@ -279,10 +279,22 @@ def torch_pruning(here: Case) -> Iterator[Compared]:
         found = channels(here, criterion)[first.name]
         note = "it gives the squared norm; ours is squared for the comparison" if criterion == "l2_norm" else ""
         yield Compared(criterion, "torch-pruning", here.entry.name, f"scores of {first.title}", one(ours(found), importance(group)), note)
+    if first.batch_norm:
+        yield Compared(
+            "bn_scale", "torch-pruning", here.entry.name, f"scores of {first.title}",
+            one(channels(here, "bn_scale")[first.name], peer.importance.BNScaleImportance(group_reduction="first", normalizer=None)(group)),
+        )  # fmt: skip
+    images, labels = here.batch
+    F.cross_entropy(module(images), labels).backward()
+    second = module.get_submodule(here.entry.channel_groups[1].name)
+    read = graph.get_pruning_group(second, peer.prune_conv_in_channels, idxs=list(range(first.channels)))
+    slopes = peer.importance.GroupTaylorImportance(group_reduction="first", normalizer=None, multivariable=True)(read)
+    note = "its sum of w g over the weights that read a channel, which is the slope along the channel's gate"
     yield Compared(
-        "bn_scale", "torch-pruning", here.entry.name, f"scores of {first.title}",
-        one(channels(here, "bn_scale")[first.name], peer.importance.BNScaleImportance(group_reduction="first", normalizer=None)(group)),
-    )  # fmt: skip
+        "snip", "torch-pruning", here.entry.name, f"scores of {first.title}", one(channels(here, "snip")[first.name], slopes), note
+    )
+    ours = channels(here, "taylor")[first.name].sqrt()
+    yield Compared("taylor", "torch-pruning", here.entry.name, f"scores of {first.title}", one(ours, slopes), note + "; of ours the root")
 
 
 def channels(here: Case, name: str, **options: Any) -> Scores:
@@ -293,25 +305,33 @@ def channels(here: Case, name: str, **options: Any) -> Scores:
         here.module, {n: parameters[g.members[0]] for n, g in groups.items()}, {n: (g.channels,) for n, g in groups.items()}, [here.batch],
         entry.options(**options), torch.Generator().manual_seed(0), here.entry.input_shape, groups=groups,
     )  # fmt: skip
-    found: Scores = catalogue.function_of(entry)(asked)
+    found: Scores = catalogue.scorer_of(entry, "channel")(asked)
     return found
 
 
 def captum(here: Case) -> Iterator[Compared]:
-    """Layer activation times gradient of every image's loss, summed over space and averaged: relevance by the loss, with the sign turned."""
+    """Layer activation times gradient of every image's loss, over space: what gates on channels are read off."""
     peer = installed("captum.attr")
     if not here.entry.channel_groups:
         return
     images, labels = here.batch
-    found = channels(here, "skeletonization", error="loss")
     for group in here.entry.channel_groups:
         attribution = peer.LayerGradientXActivation(
-            lambda x: F.cross_entropy(here.module(x), labels, reduction="none"), here.module.get_submodule(group.batch_norm)
+            lambda x: F.cross_entropy(here.module(x), labels, reduction="none"),
+            here.module.get_submodule(group.batch_norm or group.name),
         ).attribute(images)
-        theirs = -attribution.double().sum((2, 3)).mean(0)
-        yield Compared(
-            "skeletonization", "captum", here.entry.name, f"scores of {group.title}, by the loss", one(found[group.name], theirs)
-        )
+        slopes = attribution.double().sum((2, 3))
+        maps = attribution.double().mean((2, 3)).abs().mean(0)
+        for criterion, options, theirs in (
+            ("skeletonization", {"error": "loss"}, -slopes.mean(0)),
+            ("snip", {}, slopes.mean(0).abs()),
+            ("taylor", {"reduce": "sample"}, slopes.square().mean(0)),
+            ("taylor", {"form": "feature_map"}, maps / maps.norm()),
+            ("fisher", {}, slopes.square().mean(0) / 2),
+        ):
+            found = channels(here, criterion, **options)[group.name]
+            said = "".join(f", {value.replace('_', ' ')}" for value in options.values())
+            yield Compared(criterion, "captum", here.entry.name, f"scores of {group.title}{said}", one(found, theirs))
 
 
 def one(ours: Tensor, theirs: Tensor) -> float:

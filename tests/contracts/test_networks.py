@@ -108,6 +108,18 @@ def test_channels_that_are_removed_stay_silent_through_training(name):
     assert sum(layer.kept for layer in net.kept_channels()) == sum(len(s) - int((s == s.min()).sum()) for s in scores.values())
 
 
+GATED = [c.name for c in catalogue.criteria.values() if "channel" in c.granularities and "batch_norm" not in c.needs]
+
+
+@pytest.mark.parametrize("criterion", GATED)
+@pytest.mark.parametrize("name", ["lenet_5", "conv_4"])
+def test_channels_without_batch_norm_have_scores_of_all_criteria_that_do_not_read_it(name, criterion):
+    net = network(name)
+    scores = score(asked(criterion, "channel"), net, random_data(net.entry), seed=0)
+    assert {n: tuple(s.shape) for n, s in scores.items()} == {g.name: (g.channels,) for g in net.entry.channel_groups}
+    assert all(len(s.unique()) > len(s) / 2 for s in scores.values())
+
+
 @pytest.mark.parametrize("name", catalogue.models)
 def test_an_event_stays_small_whatever_the_number_of_layers(name):
     net = network(name)

@@ -62,35 +62,36 @@ class TinyConv(NamedTuple):
         return found, x
 
 
-def tiny_conv(seed: int = 0, sizes: tuple[int, ...] = (5, 3)) -> TinyConv:
-    """2-4-5-3 on 6 x 6 images; among the scales of batch norm are a negative one and a zero."""
+def tiny_conv(seed: int = 0, sizes: tuple[int, ...] = (5, 3), norm: bool = True) -> TinyConv:
+    """2-4-5-3 on 6 x 6 images; among the scales of batch norm are a negative one and a zero. Without `norm`, convolutions with biases instead."""
     chance = torch.Generator().manual_seed(seed)
 
     def normal(*shape: int) -> Tensor:
         return torch.randn(shape, generator=chance, dtype=torch.float64)
 
     layers = {
-        "conv1": nn.Conv2d(2, 4, 3, padding=1, bias=False), "bn1": nn.BatchNorm2d(4), "relu1": nn.ReLU(), "pool": nn.MaxPool2d(2),
-        "conv2": nn.Conv2d(4, 5, 3, padding=1, bias=False), "bn2": nn.BatchNorm2d(5), "relu2": nn.ReLU(),
+        "conv1": nn.Conv2d(2, 4, 3, padding=1, bias=not norm), "bn1": nn.BatchNorm2d(4), "relu1": nn.ReLU(), "pool": nn.MaxPool2d(2),
+        "conv2": nn.Conv2d(4, 5, 3, padding=1, bias=not norm), "bn2": nn.BatchNorm2d(5), "relu2": nn.ReLU(),
         "mean": nn.AdaptiveAvgPool2d(1), "flat": nn.Flatten(), "fc": nn.Linear(5, 3),
     }  # fmt: skip
     model = nn.Sequential()
     for name, layer in layers.items():
-        model.add_module(name, layer)
+        if norm or not name.startswith("bn"):
+            model.add_module(name, layer)
     model.double().eval()
     with torch.no_grad():
         for p in model.parameters():
             p.copy_(normal(*p.shape) * 0.7)
-        for bn in (model.bn1, model.bn2):
+        for bn in (model.bn1, model.bn2) if norm else ():
             bn.running_mean.copy_(normal(*bn.running_mean.shape) * 0.3)
             bn.running_var.copy_(normal(*bn.running_var.shape).square() + 0.5)
             bn.weight[0], bn.weight[1] = -bn.weight[0].abs(), 0
-    groups = {
-        f"conv{i}": ChannelGroup(
-            name=f"conv{i}", title=f"Conv {i}", channels=n, members=(f"conv{i}.weight", f"bn{i}.weight", f"bn{i}.bias"), batch_norm=f"bn{i}"
+    groups = {}
+    for i, n in ((1, 4), (2, 5)):
+        members = (f"conv{i}.weight", f"bn{i}.weight", f"bn{i}.bias") if norm else (f"conv{i}.weight", f"conv{i}.bias")
+        groups[f"conv{i}"] = ChannelGroup(
+            name=f"conv{i}", title=f"Conv {i}", channels=n, members=members, batch_norm=f"bn{i}" if norm else None
         )
-        for i, n in ((1, 4), (2, 5))
-    }
     batches = [(normal(n, 2, 6, 6), torch.randint(3, (n,), generator=chance)) for n in sizes]
     return TinyConv(model, groups, batches)
 
@@ -100,4 +101,5 @@ def ask_channels(score, net: TinyConv, options) -> Scores:
     parameters = dict(net.model.named_parameters())
     weights = {name: parameters[g.members[0]] for name, g in net.groups.items()}
     units = {name: (g.channels,) for name, g in net.groups.items()}
-    return score(Scoring(net.model, weights, units, net.batches, options, torch.Generator().manual_seed(0), groups=net.groups))
+    shape = tuple(net.batches[0][0].shape[1:])
+    return score(Scoring(net.model, weights, units, net.batches, options, torch.Generator().manual_seed(0), shape, groups=net.groups))

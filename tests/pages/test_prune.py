@@ -94,7 +94,8 @@ def test_every_option_of_a_criterion_has_a_widget_with_its_help(page, name):
     shown = page("prune.py", model="small_conv", criterion=name, **told)
     helps = {w.help for kind in (shown.selectbox, shown.number_input, shown.text_input, shown.toggle) for w in kind}
     entry = catalogue.criteria[name]
-    without_effect = {"include_bias"} if "weight" not in entry.granularities else set()  # channels have no biases to rank
+    ranked = "weight" if "weight" in entry.granularities else "channel"
+    without_effect = {field for field, unit in entry.options.only.items() if unit != ranked}
     without_effect |= {"bn_mode"} if getattr(entry.options(), "per_sample", False) else set()  # one choice is left, and stands
     assert {info.description for field, info in entry.options.model_fields.items() if field not in without_effect} <= helps
 
@@ -109,6 +110,20 @@ def test_what_training_records_is_offered_only_where_there_is_training_first(pag
     shown = page("prune.py", protocol="iterative", criterion="karnin", epochs="0")
     said = "epochs: must be at least 1 where karnin reads what training recorded, got 0."
     assert said in shown.error[0].value.replace("\\", "")
+
+
+def test_options_of_weights_alone_are_offered_for_weights_and_those_of_channels_for_channels(page):
+    options = catalogue.criteria["taylor"].options
+
+    def offered(shown):
+        helps = {w.help for kind in (shown.selectbox, shown.number_input, shown.text_input, shown.toggle) for w in kind}
+        return {field for field in options.only if options.model_fields[field].description in helps}
+
+    shown = page("prune.py", model="small_conv", criterion="taylor", sparsity="0.5")
+    assert offered(shown) == {"include_bias", "include", "exclude", "per_sample_chunk"}
+    box(shown, "Granularity").set_value("channel").run()
+    assert not shown.exception
+    assert offered(shown) == {"form"}
 
 
 def test_an_option_changed_in_the_form_changes_the_plan(page):

@@ -229,7 +229,7 @@ def test_a_criterion_of_channels_on_a_network_without_them_offers_one_that_has_t
     shown = page("saliency.py", sal_data="Digits", sal_criterion="Mean activation")
     assert "Mean activation ranks channels, and LeNet-300-100 has none to prune." in words(shown)
     shown.button(key="sal-another").click().run()
-    assert shown.selectbox(key="sal_model").value == "Small conv net"
+    assert shown.selectbox(key="sal_model").value == "LeNet-5"
 
 
 def test_a_criterion_of_channels_shows_which_filters_stay(page, store):
@@ -243,7 +243,7 @@ def test_a_criterion_of_channels_shows_which_filters_stay(page, store):
     assert "Only criteria that rank channels" in shown.multiselect[0].help
 
 
-@pytest.mark.parametrize(("model", "why"), [("lenet_5", "has none to prune"), ("conv_2", "reads batch norm, which Conv-2 has not")])
+@pytest.mark.parametrize(("model", "why"), [("lenet_300_100", "has none to prune"), ("conv_2", "reads batch norm, which Conv-2 has not")])
 def test_why_a_criterion_cannot_rank_a_network_is_said_in_words(page, model, why):
     entry, criterion = catalogue.models[model], catalogue.criteria["bn_scale"]
     assert not between_criteria.ranks(criterion, entry)

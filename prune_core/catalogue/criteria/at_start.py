@@ -40,14 +40,16 @@ class SynflowOptions(ScopeOptions):
 
 
 SNIP = Criterion(
-    name="snip", title="SNIP", summary="Keeps the weights whose removal would change the loss of one batch most, before any training.",
-    function="prune_core.criteria.snip:score", options=SnipOptions, formula=r"s_j = |w_j \, \partial L / \partial w_j|",
-    papers=(papers.LEE_2019,), needs=frozenset({"data", "labels", "gradients"}), granularities=frozenset({"weight"}),
+    name="snip", title="SNIP", summary="Keeps the weights or channels whose removal would change the loss of one batch most, before any training.",
+    function="prune_core.criteria.snip:score", channel_function="prune_core.criteria.snip:score_channels", options=SnipOptions,
+    formula=r"s_j = |w_j \, \partial L / \partial w_j|", channel_formula=r"s_k = |\partial L / \partial m_k|, \quad m_k = 1",
+    papers=(papers.LEE_2019,), needs=frozenset({"data", "labels", "gradients"}), granularities=frozenset({"weight", "channel"}),
     deviations=(
         "The paper's code scores one random draw and trains another (option: train from a new draw).",
         "The paper's code ranks biases too, which are 0 at the start and all go (option: rank biases).",
+        "The paper ranks weights. Channels are ranked by the same slope along one gate on all of a channel, behind its batch norm.",
     ),
-    oracle="Central differences of explicit gates on every weight, in float64.", family="snip",
+    oracle="Central differences of explicit gates on every weight, and of one on every channel, in float64.", family="snip",
 )  # fmt: skip
 ITERATIVE_SNIP = Criterion(
     name="iterative_snip", title="Iterative SNIP", summary="SNIP in many small rounds: what is left is scored anew after each.",
@@ -86,17 +88,20 @@ GRASP = Criterion(
     oracle="An explicit Hessian in float64, and the gradient norm of the network without the weight.", family="grasp",
 )  # fmt: skip
 SYNFLOW = Criterion(
-    name="synflow", title="SynFlow", summary="Keeps the weights that most flow from input to output passes through; looks at no data.",
-    function="prune_core.criteria.synflow:score", options=SynflowOptions,
+    name="synflow", title="SynFlow", summary="Keeps the weights or channels that most flow from input to output passes through; looks at no data.",
+    function="prune_core.criteria.synflow:score", channel_function="prune_core.criteria.synflow:score_channels", options=SynflowOptions,
     formula=r"s_j = |w_j| \, \partial R / \partial |w_j|, \quad R = \mathbf{1}^\top f_{|w|}(\mathbf{1})", papers=(papers.TANAKA_2020,),
-    rounds=100, needs=frozenset({"gradients"}), granularities=frozenset({"weight"}),
+    channel_formula=r"s_k = \textstyle\sum_{j \to k} s_j",
+    rounds=100, needs=frozenset({"gradients"}), granularities=frozenset({"weight", "channel"}),
     deviations=(
         "The published code computes in float32 (option: dtype), in which the flow of deep networks is not finite.",
         "The published code keeps biases, and batch norm's shift and mean, in absolute value (option: reference); here they are left out, "
         "so that what flows through a layer is the same in all.",
         "The published code removes every tie at the threshold; here the count is exact.",
+        "The paper ranks weights. A channel has the flow through it: the sum over the weights that lead into it.",
     ),
-    oracle="Every path of a small network, one by one; the same total in every layer, and into and out of every unit.", family="synflow",
+    oracle="Every path of a small network, one by one; the same total in every layer, and into and out of every unit and channel.",
+    family="synflow",
 )  # fmt: skip
 
 AT_START = (SNIP, ITERATIVE_SNIP, FORCE, GRASP, SYNFLOW)

@@ -92,6 +92,7 @@ MEAN_ACTIVATION = Criterion(
     deviations=(
         "The paper's code sums sizes of activations before the ReLU, at every tenth training batch, in a moving average that starts at 0. "
         "Here the mean after the ReLU, over images drawn for the scoring; a moving average starts at the first batch.",
+        "Caffe's LeNet-5 has no ReLU behind its convolutions; there it is the mean of what one would let pass (option: before the ReLU).",
     ),
     oracle="A loop that sums and counts single numbers; integrals of the normal distribution where batch norm's input is one.",
 )  # fmt: skip

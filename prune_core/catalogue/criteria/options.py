@@ -1,9 +1,11 @@
 """Options that criteria have in common."""
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, field_validator
 
+from ...steps import Granularity
 from ...wording import refuse
 from ..entry import Options
 
@@ -13,6 +15,8 @@ Accumulate = Annotated[Literal["mean", "ema"], Field(description="How batches ar
 
 class ScopeOptions(Options):
     """What every criterion ranks."""
+
+    only: ClassVar[Mapping[str, Granularity]] = {"include_bias": "weight", "include": "weight", "exclude": "weight"}
 
     include_bias: bool = Field(False, description="Rank biases too and count them as prunable, as SNIP's published code does.")
     include: tuple[str, ...] = Field((), max_length=64, description="Only parameters whose name matches one of these patterns (* and ?).")

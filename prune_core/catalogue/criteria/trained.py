@@ -1,9 +1,12 @@
 """Criteria that judge the weights of a trained network by the loss around it."""
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, ValidationInfo, field_validator
 
+from ...steps import Granularity
+from ...wording import refuse
 from .. import papers
 from ..entry import Criterion
 from .options import GradientOptions, LabelOptions, ScopeOptions
@@ -14,14 +17,38 @@ PER_SAMPLE_CHUNK = Field(
 
 
 class TaylorOptions(GradientOptions):
+    later: ClassVar[frozenset[str]] = frozenset({"form"})
+    only: ClassVar[Mapping[str, Granularity]] = {**GradientOptions.only, "form": "channel", "per_sample_chunk": "weight"}
+
     reduce: Literal["total", "batch", "sample"] = Field(
         "batch", description="Where the square is taken: of the mean over all images, of each batch, or of each image."
     )
+    form: Literal["gate", "feature_map"] = Field(
+        "gate",
+        description="For channels: the squared slope along a gate on each (gate), or its size for each image, a position, in units of its layer's "
+        "(feature_map).",
+    )
     per_sample_chunk: int = PER_SAMPLE_CHUNK
+
+    @field_validator("form")
+    @classmethod
+    def goes_with_where_sizes_are_taken(cls, form: str, info: ValidationInfo) -> str:
+        """Of feature maps it is always each image."""
+        if form == "feature_map" and (reduce := info.data.get("reduce", "batch")) != "batch":
+            raise refuse(
+                f"feature_map takes the size of each image by itself, so that reduce says nothing; got '{reduce}' for it. Leave it out."
+            )
+        return form
+
+    @property
+    def per_sample(self) -> bool:
+        return super().per_sample or self.form == "feature_map"
 
 
 class CurvatureOptions(LabelOptions):
     """Where the curvature of the loss is told from gradients of single images."""
+
+    only: ClassVar[Mapping[str, Granularity]] = {**LabelOptions.only, "per_sample_chunk": "weight"}
 
     fisher_labels: Literal["empirical", "sampled", "exact"]
     draws: int = Field(1, ge=1, le=10_000, description="With sampled labels: labels drawn for each image.")
@@ -79,33 +106,40 @@ class KarninOptions(ScopeOptions):
 
 
 TAYLOR = Criterion(
-    name="taylor", title="Taylor", summary="Keeps the weights whose removal would change the loss most, by its slope, squared.",
-    function="prune_core.criteria.taylor:score", options=TaylorOptions,
+    name="taylor", title="Taylor", summary="Keeps the weights or channels whose removal would change the loss most, by its slope, squared.",
+    function="prune_core.criteria.taylor:score", channel_function="prune_core.criteria.taylor:score_channels", options=TaylorOptions,
     formula=r"s_j = \frac{1}{B} \sum_{b} \left(w_j \, \partial L_b / \partial w_j\right)^2",
-    papers=(papers.MOLCHANOV_2019,), needs=frozenset({"data", "labels", "gradients", "trained"}), granularities=frozenset({"weight"}),
+    channel_formula=r"s_k = \frac{1}{B} \sum_{b} \left(\partial L_b / \partial m_k\right)^2, \quad m_k = 1",
+    papers=(papers.MOLCHANOV_2019, papers.MOLCHANOV_2017), needs=frozenset({"data", "labels", "gradients", "trained"}),
+    granularities=frozenset({"weight", "channel"}),
     deviations=(
         "The paper's code averages over 30 minibatches of training and then, with momentum 0.9, over prunings; "
         "here over the scoring batches of one pruning (options: where the square is taken, moving average).",
         "The paper's code removes all scores up to a threshold and counts what is pruned already as 0; here the count is exact.",
-        "Torch-Pruning sums |w g| instead of squares, under the same name.",
+        "Torch-Pruning sums |w g| instead of squares, under the same name, and for channels over the weights that make and read each.",
+        "For channels the gate stands behind batch norm, as in the paper's best form; the sum of w g over a filter with batch norm behind it is not its slope.",
+        "Published code for feature maps averages over images before it takes sizes, so that they cancel; here the size is taken for each image, as in the "
+        "2017 paper (option: form). Its regulariser by cost is left out.",
     ),
-    oracle="Central differences of explicit gates; a loop over single images; in a converged network, the loss without each weight in turn.",
+    oracle="Central differences of explicit gates; a loop over single images; in a trained network, the loss without each weight or channel in turn.",
     family="taylor",
 )  # fmt: skip
 FISHER = Criterion(
-    name="fisher", title="Fisher", summary="Keeps the weights whose removal would raise the loss most, by its curvature at a trained network.",
-    function="prune_core.criteria.fisher:score", options=FisherOptions,
+    name="fisher", title="Fisher", summary="Keeps the weights or channels whose removal would raise the loss most, by its curvature at a trained network.",
+    function="prune_core.criteria.fisher:score", channel_function="prune_core.criteria.fisher:score_channels", options=FisherOptions,
     formula=r"s_j = \tfrac{1}{2} w_j^2 F_{jj}, \quad F_{jj} = \frac{1}{N} \sum_{n} \left(\partial \ell_n / \partial w_j\right)^2",
-    papers=(papers.THEIS_2018,), needs=frozenset({"data", "labels", "per_sample", "trained"}), granularities=frozenset({"weight"}),
+    channel_formula=r"s_k = \frac{1}{2N} \sum_{n} \left(\partial \ell_n / \partial m_k\right)^2, \quad m_k = 1",
+    papers=(papers.THEIS_2018,), needs=frozenset({"data", "labels", "per_sample", "trained"}), granularities=frozenset({"weight", "channel"}),
     deviations=(
-        "The paper gates feature maps; here every weight has its gate.",
+        "The paper gates feature maps, which is how channels are ranked; where weights are, every weight has its gate.",
+        "The paper weighs what a map is worth against what it costs to compute, and removes one at a time; here cost plays no part.",
         "The paper, and all code, takes the true labels, which is the empirical Fisher (options: labels drawn from the network, or all classes).",
         "pytorch-prunes accumulates while the weights are fine-tuned, with batch norm in training mode and gradients of the mean loss: too small "
         "by the square of the batch size. Here the weights stand still and every image counts with its own gradient.",
         "Torch-Pruning 1.6.0 overwrites its sum at every call, so that only the last image counts.",
     ),
-    oracle="A loop over single images; the Gauss-Newton diagonal from the Jacobian of the outputs; in a converged network, the loss without "
-    "each weight in turn.",
+    oracle="A loop over single images; the Gauss-Newton diagonal from the Jacobian of the outputs; in a trained network, the loss without "
+    "each weight or channel in turn.",
     family="fisher",
 )  # fmt: skip
 OBD = Criterion(
