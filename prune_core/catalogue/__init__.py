@@ -40,12 +40,17 @@ def network_title(network: str) -> str | None:
 
 def function_of(entry: Entry) -> Callable[..., Any]:
     """What does the work of an entry, imported only now."""
-    module, _, name = entry.function.partition(":")
+    return named(entry.function)
+
+
+def named(path: str) -> Callable[..., Any]:
+    """The function of a dotted path, "module:name"."""
+    module, _, name = path.partition(":")
     found: Callable[..., Any] = vars(import_module(module))[name]
     return found
 
 
 __all__ = [
     "Allocation", "Criterion", "DataSet", "Entry", "Layer", "Model", "Options", "Protocol",
-    "allocations", "criteria", "data_title", "datasets", "function_of", "models", "network_title", "protocols",
+    "allocations", "criteria", "data_title", "datasets", "function_of", "models", "named", "network_title", "protocols",
 ]  # fmt: skip

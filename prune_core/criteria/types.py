@@ -13,6 +13,10 @@ Batch = tuple[Tensor, Tensor]
 O = TypeVar("O", covariant=True)  # noqa: E741
 
 
+class CriterionError(Exception):
+    """Why a criterion has no answer here, in words for a person."""
+
+
 @dataclass(frozen=True)
 class Scoring(Generic[O]):
     """One question to a criterion. The network's modes are set before and everything is restored after: a criterion only reads.
@@ -24,6 +28,7 @@ class Scoring(Generic[O]):
     input_shape: of one image, (C, H, W).
     masks: name -> bool tensor of the weight's shape, what a rehearsed pruning has left; the weights themselves are as they were. Mostly empty.
     groups: name -> channel group, in the order of the network; empty where single weights are ranked.
+    left: name -> bool tensor of the weight's shape, what prunings before this one left; empty where there were none, or channels are ranked.
     """
 
     model: nn.Module
@@ -35,3 +40,4 @@ class Scoring(Generic[O]):
     input_shape: tuple[int, ...] = ()
     masks: Mapping[str, Tensor] = field(default_factory=dict)
     groups: Mapping[str, ChannelGroup] = field(default_factory=dict)
+    left: Mapping[str, Tensor] = field(default_factory=dict)

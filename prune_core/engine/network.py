@@ -72,6 +72,12 @@ class Network:
         self.mask = mask
         self.clear_pruned(optimiser)
 
+    @torch.no_grad()
+    def put(self, values: Mapping[str, Tensor]) -> None:
+        """New values of parameters, in place, so that they stay views of the flat buffer; masks are yet to be put on."""
+        for name, new in values.items():
+            self.parameters[name].copy_(new)
+
     @contextmanager
     def found_again(self) -> Iterator[None]:
         """Whatever is pruned inside is back afterwards: weights and masks."""

@@ -23,6 +23,11 @@ class ScopeOptions(Options):
         """Whether chance is drawn once a run, the same in every round."""
         return False
 
+    @property
+    def adjusts(self) -> bool:
+        """Whether the weights that stay get new values at a pruning."""
+        return False
+
     @field_validator("include", "exclude")
     @classmethod
     def are_as_short_as_names(cls, value: tuple[str, ...]) -> tuple[str, ...]:
