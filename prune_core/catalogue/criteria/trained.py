@@ -2,11 +2,12 @@
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
+from ...wording import refuse
 from .. import papers
 from ..entry import Criterion
-from .options import GradientOptions, LabelOptions
+from .options import DataOptions, GradientOptions, LabelOptions
 
 PER_SAMPLE_CHUNK = Field(
     32, ge=1, le=100_000, description="Images whose own gradients are in memory at the same time, each as large as the network."
@@ -72,6 +73,38 @@ class ObdOptions(CurvatureOptions):
         return curvature + self.first_order
 
 
+class LObsOptions(DataOptions):
+    n_examples: int | Literal["all"] = Field(1000, description="Training images whose inputs to every layer are looked at.")
+    n_patches: int = Field(
+        100_000, ge=1, le=10**8,
+        description="For convolutions: at most so many places in all, as many of each image, drawn by lot; at least one of each.",
+    )  # fmt: skip
+    damping: float = Field(
+        1e-6,
+        gt=0,
+        le=1e3,
+        description="Added to the diagonal of the inputs' second moments, in units of its mean, for inputs that are always zero or follow others.",
+    )
+    update: Literal["exact", "none"] = Field(
+        "exact", description="What is left of a layer: fitted to what it put out before (exact: least squares), or as it was (none)."
+    )
+    inputs: Literal["dense", "pruned"] = Field(
+        "dense", description="What a layer is fitted on: inputs from the layers before as they were, or as they are once fitted themselves."
+    )
+
+    @field_validator("include_bias")
+    @classmethod
+    def keeps_biases(cls, value: bool) -> bool:
+        """A bias is the weight of an input that is always 1: it is fitted with the others, and never removed."""
+        if value:
+            raise refuse("biases are fitted with what is left and never removed here, got true. Choices: false.")
+        return value
+
+    @property
+    def adjusts(self) -> bool:
+        return self.update != "none"
+
+
 TAYLOR = Criterion(
     name="taylor", title="Taylor", summary="Keeps the weights whose removal would change the loss most, by its slope, squared.",
     function="prune_core.criteria.taylor:score", options=TaylorOptions,
@@ -117,5 +150,23 @@ OBD = Criterion(
     "converged network, the loss without each weight in turn.",
     family="fisher",
 )  # fmt: skip
+L_OBS = Criterion(
+    name="l_obs", title="Layer-wise OBS", family="fisher",
+    summary="Keeps the weights whose removal would change what their layer puts out most, and fits those that stay to make up for the others.",
+    function="prune_core.criteria.l_obs:score", update="prune_core.criteria.l_obs:update", options=LObsOptions,
+    formula=r"s_j = \frac{w_j^2}{2 [A^{-1}]_{jj}}, \quad A = \frac{1}{n} \sum_{n} y_n y_n^\top, "
+    r"\quad w \leftarrow \arg\min_{v} (v - w)^\top A (v - w), \; v_j = 0 \text{ where } j \text{ goes}",
+    papers=(papers.DONG_2017,), needs=frozenset({"data", "trained"}), granularities=frozenset({"weight"}), default_allocation="per_layer",
+    deviations=(
+        "The paper removes one weight at a time and moves the others of its output after each. Here all go at once by the scores of one look, and "
+        "what stays is the least-squares fit, which no order of single moves can beat.",
+        "The paper's code looks at the inverse of the full layer throughout, so that later moves stir weights that are gone, and are masked again; "
+        "here weights of earlier prunings are left out of scores and fits.",
+        "The paper's code ranks biases with the weights; here they are fitted and never removed.",
+        "The paper's code adds 1e-6 to A as it is; here damping is in units of its mean diagonal.",
+        "The paper chooses a share for each layer; by default all layers lose the same share here.",
+    ),
+    oracle="Least-squares fits by numpy on the inputs that are left, layer by layer; the change of a layer's output, measured.",
+)  # fmt: skip
 
-TRAINED = (TAYLOR, FISHER, OBD)
+TRAINED = (TAYLOR, FISHER, OBD, L_OBS)
