@@ -8,6 +8,7 @@ from typing import Any
 import psutil
 
 from .catalogue import Options, criteria
+from .catalogue.criteria.options import ScopeOptions
 from .planning import plan
 from .settings import settings
 from .spec import RunSpec
@@ -60,6 +61,21 @@ def asked(spec: RunSpec) -> list[Options]:
     return [spec.criterion_options, *(criteria[told["criterion"]].options.model_validate(told["options"]) for told in judging)]
 
 
+def too_many(spec: RunSpec) -> Problem | None:
+    """Why a criterion of the resolved spec can't rank as many weights as the network has, in its words."""
+    named = [criteria[name].options() for name in getattr(spec.protocol_options, "criteria", ())]
+    field = "criterion_options.max_weights" if spec.criterion is not None else "protocol_options.criteria"
+    for options in [*asked(spec), *named]:
+        if isinstance(options, ScopeOptions) and (why := options.too_many(ranked(spec, options))):
+            return Problem(field, why)
+    return None
+
+
+def ranked(spec: RunSpec, options: ScopeOptions) -> int:
+    """Weights that a criterion ranks, biases not counted."""
+    return sum(layer.weights for layer in spec.model_entry.layers if options.ranks(layer.name))
+
+
 def scored(spec: RunSpec, options: Options) -> tuple[int, int, int]:
     """Images that a scoring keeps, has in one pass, and has gradients of by themselves at a time."""
     n, source = getattr(options, "n_examples", 0), getattr(options, "source", "train")
@@ -85,6 +101,8 @@ def allowed(there: int | None = None) -> float:
 
 def refusal(spec: RunSpec, limit: float) -> Problem | None:
     """Why the run must not begin, naming what takes most, the limit and how to raise it; None where it may."""
+    if problem := too_many(spec.resolved()):
+        return problem
     parts = needed(spec)
     total = sum(parts.values())
     if total <= limit:

@@ -58,7 +58,7 @@ def agreement(ask: Ask, criterion: Criterion, model: Model) -> None:
 def ranks(criterion: Criterion, model: Model) -> bool:
     """Whether a criterion finds in a network what it ranks."""
     if "weight" in criterion.granularities:
-        return True
+        return not criterion.options().too_many(model.weights)  # type: ignore[attr-defined]
     groups = model.channel_groups
     return bool(groups) and ("batch_norm" not in criterion.needs or all(group.batch_norm for group in groups))
 

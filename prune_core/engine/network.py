@@ -4,7 +4,6 @@ import hashlib
 import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from fnmatch import fnmatchcase
 from typing import Any
 
 import torch
@@ -56,7 +55,7 @@ class Network:
         """Parameters that the options rank: conv and linear weights, biases where asked, filtered by name patterns."""
         weights = {layer.name for layer in self.entry.layers}
         biases = {name.removesuffix("weight") + "bias" for name in weights} & set(self.parameters) if options.include_bias else set()
-        names = [name for name in self.parameters if name in weights | biases and chosen(name, options)]
+        names = [name for name in self.parameters if name in weights | biases and options.ranks(name)]
         return {name: self.parameters[name] for name in names}
 
     def mask_of(self, name: str) -> Tensor:
@@ -135,11 +134,6 @@ def layout(flat: Tensor, shape: torch.Size) -> Tensor:
         o, i, h, w = shape
         return flat.view(o, h, w, i).permute(0, 3, 1, 2)
     return flat.view(shape)
-
-
-def chosen(name: str, options: ScopeOptions) -> bool:
-    wanted = not options.include or any(fnmatchcase(name, pattern) for pattern in options.include)
-    return wanted and not any(fnmatchcase(name, pattern) for pattern in options.exclude)
 
 
 def layer_kept(layer: Layer, mask: Tensor) -> LayerKept:

@@ -90,7 +90,8 @@ def test_channels_are_offered_where_the_network_has_them(page):
 
 @pytest.mark.parametrize("name", catalogue.criteria)
 def test_every_option_of_a_criterion_has_a_widget_with_its_help(page, name):
-    shown = page("prune.py", model="small_conv", criterion=name)
+    adjusts = catalogue.criteria[name].update is not None  # which has nothing to go by before any training
+    shown = page("prune.py", model="small_conv", criterion=name, protocol="iterative" if adjusts else "prune_at_init")
     helps = {w.help for kind in (shown.selectbox, shown.number_input, shown.text_input, shown.toggle) for w in kind}
     entry = catalogue.criteria[name]
     without_effect = {"include_bias"} if "weight" not in entry.granularities else set()  # channels have no biases to rank

@@ -1,5 +1,6 @@
 """Options that criteria have in common."""
 
+from fnmatch import fnmatchcase
 from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
@@ -22,6 +23,15 @@ class ScopeOptions(Options):
     def draws_once(self) -> bool:
         """Whether chance is drawn once a run, the same in every round."""
         return False
+
+    def ranks(self, name: str) -> bool:
+        """Whether a parameter of this name is ranked, by the patterns."""
+        wanted = not self.include or any(fnmatchcase(name, pattern) for pattern in self.include)
+        return wanted and not any(fnmatchcase(name, pattern) for pattern in self.exclude)
+
+    def too_many(self, weights: int) -> str:
+        """Why so many weights can't be ranked together, and the way out; empty where they can."""
+        return ""
 
     @property
     def adjusts(self) -> bool:

@@ -73,6 +73,48 @@ class ObdOptions(CurvatureOptions):
         return curvature + self.first_order
 
 
+class ObsOptions(CurvatureOptions):
+    n_examples: int | Literal["all"] = Field(200, description="Training images that the curvature is computed from.")
+    hessian: Literal["fisher", "exact"] = Field(
+        "fisher",
+        description="What stands for the Hessian: the Gauss-Newton or Fisher matrix, whose inverse is built up image by image (fisher), or itself (exact), "
+        "for networks that stand at a minimum.",
+    )
+    fisher_labels: Literal["empirical", "sampled", "exact"] = Field(
+        "exact",
+        description="For fisher: every class weighed by its predicted probability (exact, the Gauss-Newton matrix; one gradient a class), labels "
+        "drawn from it, or the data's own (empirical).",
+    )
+    damping: float = Field(
+        1e-4, gt=0, le=1e6, description="Added to the diagonal of the curvature: where nothing bends, nothing moves far."
+    )
+    update: Literal["exact", "none"] = Field(
+        "exact", description="What is left: moved to where the loss rises least without the others (exact), or as it was (none)."
+    )
+    max_weights: int = Field(
+        2_000, ge=1, le=20_000, description="Most weights to rank: a matrix of so many by so many is built and inverted, 32 MB for 2,000."
+    )
+
+    @property
+    def per_sample(self) -> bool:
+        return self.hessian == "fisher"
+
+    @property
+    def adjusts(self) -> bool:
+        return self.update != "none"
+
+    def too_many(self, weights: int) -> str:
+        if weights <= self.max_weights:
+            return ""
+        return (
+            f"obs inverts a matrix over all weights that it ranks, at most {self.max_weights:,}, and here are {weights:,}. Rank fewer by "
+            "criterion_options.include, such as fc3.weight alone, or choose l_obs, which takes every layer by itself."
+        )
+
+    def passes(self, classes: int) -> int:
+        return 2 * self.max_weights if self.hessian == "exact" else super().passes(classes)
+
+
 class LObsOptions(DataOptions):
     n_examples: int | Literal["all"] = Field(1000, description="Training images whose inputs to every layer are looked at.")
     n_patches: int = Field(
@@ -150,6 +192,22 @@ OBD = Criterion(
     "converged network, the loss without each weight in turn.",
     family="fisher",
 )  # fmt: skip
+OBS = Criterion(
+    name="obs", title="Optimal brain surgeon", family="fisher",
+    summary="Keeps the weights whose removal the others can make up for least, and moves those that stay to where the loss rises least.",
+    function="prune_core.criteria.obs:score", update="prune_core.criteria.obs:update", options=ObsOptions,
+    formula=r"s_q = \frac{w_q^2}{2 [H^{-1}]_{qq}}, \quad \delta w = -H^{-1}_{:,S} \, (H^{-1}_{SS})^{-1} w_S",
+    papers=(papers.HASSIBI_1993,), needs=frozenset({"data", "labels", "per_sample", "curvature", "trained"}), granularities=frozenset({"weight"}),
+    deviations=(
+        "The paper removes one weight at a time and ranks anew after each; here a pruning removes all by one ranking, and the others move to "
+        "where removing them one after the other ends.",
+        "The paper's derivatives are of the outputs under a squared error; here of the cross-entropy, by labels as the network predicts them.",
+        "The paper assumes a minimum, where the slope is zero, and so does this.",
+        "At most 2,000 weights are ranked unless an option says otherwise; layer-wise OBS is for larger networks.",
+    ),
+    oracle="A linear regression fitted again without the removed variables; the conditions for a constrained minimum; torch.linalg.inv of the explicit "
+    "matrix; in a converged network, the loss after each weight's removal and the others' move.",
+)  # fmt: skip
 L_OBS = Criterion(
     name="l_obs", title="Layer-wise OBS", family="fisher",
     summary="Keeps the weights whose removal would change what their layer puts out most, and fits those that stay to make up for the others.",
@@ -169,4 +227,4 @@ L_OBS = Criterion(
     oracle="Least-squares fits by numpy on the inputs that are left, layer by layer; the change of a layer's output, measured.",
 )  # fmt: skip
 
-TRAINED = (TAYLOR, FISHER, OBD, L_OBS)
+TRAINED = (TAYLOR, FISHER, OBD, OBS, L_OBS)

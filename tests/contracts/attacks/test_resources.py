@@ -127,6 +127,26 @@ class TestMemory:
         assert problem is not None
         assert str(problem).startswith("criterion_options.per_sample_chunk: the run would take about ")
 
+    def test_that_a_matrix_over_all_weights_would_take_is_refused_by_their_number(self, store):
+        words = (
+            r"max_weights: obs inverts a matrix over all weights that it ranks, at most 2,000, and here are 266,200\. Rank fewer by "
+            r"criterion_options\.include, such as fc3\.weight alone, or choose l_obs"
+        )
+        spec = RunSpec(criterion="obs", protocol="iterative")
+        with pytest.raises(SpecError, match=words):
+            submit(store, spec)
+        with pytest.raises(RunError, match=words):
+            next(run(spec))
+        few = spec.model_copy(update={"criterion_options": spec.criterion_options.model_copy(update={"include": ("fc3.*",)})})
+        assert memory.refusal(few, memory.allowed()) is None
+        for protocol, options in (
+            ("score", {"criteria": ("snip", "obs")}),
+            ("judge", {"criteria": ("obs",)}),
+            ("judge", {"cut_by": "obs"}),
+        ):
+            asked = RunSpec(protocol=protocol, criterion=None, protocol_options=options)
+            assert str(memory.refusal(asked, memory.allowed())).startswith("protocol_options.criteria: obs inverts a matrix")
+
     def test_limit_can_be_raised(self, limits):
         spec = RunSpec(model="small_conv", dataset="mnist", batch_size=65_536)
         limits(memory=40)
