@@ -7,7 +7,7 @@ from typing import Any
 
 import psutil
 
-from .catalogue import Options, criteria
+from .catalogue import Layer, Options, criteria
 from .catalogue.criteria.options import ScopeOptions
 from .planning import plan
 from .settings import settings
@@ -42,6 +42,7 @@ def needed(spec: RunSpec) -> dict[str, int]:
         "dataset": pixels * (data.train + data.validation + data.test) + EVALUATED_AT_ONCE * looked_at,
         "batch_size": image * min(spec.batch_size or 0, data.train),
         "protocol_options.criteria": HELD * model.weights * compared(spec),
+        "criterion": IN_DOUBLE * NUMBER * max(held(spec, options) for options in asked(spec)),
         "criterion_options.n_examples": NUMBER * pixels * examples,
         "criterion_options.scoring_batch": image * at_once,
         "criterion_options.per_sample_chunk": OF_A_GRADIENT * NUMBER * model.parameters * of_its_own,
@@ -61,19 +62,24 @@ def asked(spec: RunSpec) -> list[Options]:
     return [spec.criterion_options, *(criteria[told["criterion"]].options.model_validate(told["options"]) for told in judging)]
 
 
+def held(spec: RunSpec, options: Options) -> int:
+    """Numbers in double precision of a criterion's matrices."""
+    return options.matrices(ranked(spec, options)) if isinstance(options, ScopeOptions) else 0
+
+
 def too_many(spec: RunSpec) -> Problem | None:
     """Why a criterion of the resolved spec can't rank as many weights as the network has, in its words."""
     named = [criteria[name].options() for name in getattr(spec.protocol_options, "criteria", ())]
     field = "criterion_options.max_weights" if spec.criterion is not None else "protocol_options.criteria"
     for options in [*asked(spec), *named]:
-        if isinstance(options, ScopeOptions) and (why := options.too_many(ranked(spec, options))):
+        if isinstance(options, ScopeOptions) and (why := options.too_many(sum(layer.weights for layer in ranked(spec, options)))):
             return Problem(field, why)
     return None
 
 
-def ranked(spec: RunSpec, options: ScopeOptions) -> int:
-    """Weights that a criterion ranks, biases not counted."""
-    return sum(layer.weights for layer in spec.model_entry.layers if options.ranks(layer.name))
+def ranked(spec: RunSpec, options: ScopeOptions) -> list[Layer]:
+    """The layers whose weights a criterion ranks."""
+    return [layer for layer in spec.model_entry.layers if options.ranks(layer.name)]
 
 
 def scored(spec: RunSpec, options: Options) -> tuple[int, int, int]:

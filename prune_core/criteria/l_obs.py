@@ -28,18 +28,17 @@ from .types import CriterionError, Scores, Scoring
 
 def score(scoring: Scoring[LObsOptions]) -> Scores:
     """Least rise of the layer's mean squared output error / 2 without the weight; higher is kept. Float64, of the weight's shape, 0 where it went before."""
-    model = copy.deepcopy(scoring.model).double()
     found: Scores = {}
     for name, weight in scoring.weights.items():
-        layer = layer_of(model, name)
-        rises = damage(matrix(layer), flags(layer, scoring.left.get(name)), moments(scoring, model, layer))
+        layer = layer_of(scoring.model, name)
+        rises = damage(matrix(layer), flags(layer, scoring.left.get(name)), moments(scoring, scoring.model, layer))
         found[name] = rises[:, : weight[0].numel()].reshape(weight.shape)
     return found
 
 
 def update(scoring: Scoring[LObsOptions], kept: Mapping[str, Tensor]) -> Scores:
     """Weights and biases of every ranked layer, fitted to what the layer puts out now: name -> float64, exactly 0 where a weight is not kept."""
-    model = copy.deepcopy(scoring.model).double()
+    model = copy.deepcopy(scoring.model)
     found: Scores = {}
     for name in scoring.weights:
         layer = layer_of(model, name)
@@ -64,8 +63,8 @@ def moments(scoring: Scoring[LObsOptions], model: nn.Module, layer: nn.Linear | 
 
 
 def matrix(layer: nn.Linear | nn.Conv2d) -> Tensor:
-    """Weights as (outputs, d), the bias in the last column where there is one."""
-    rows = layer.weight.detach().flatten(1)
+    """Weights as (outputs, d) in float64, the bias in the last column where there is one."""
+    rows = layer.weight.detach().flatten(1).double()
     return rows if layer.bias is None else torch.cat([rows, layer.bias.detach()[:, None]], 1)
 
 

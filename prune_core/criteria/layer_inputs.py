@@ -6,9 +6,8 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
+from ..catalogue.criteria.trained import PATCHES
 from .types import Batch, CriterionError
-
-UNFOLDED = 4_000_000  # numbers of patches that are in memory at the same time, 32 MB of them
 
 
 def second_moments(
@@ -18,7 +17,8 @@ def second_moments(
 
     y: what one output is the weighted sum of, in the order of `weight.flatten(1)`, with a 1 at the end where the layer has a bias. Of a convolution
     every position gives one: `places` of them in all, as many of each image, at least one.
-    model: in float64. Holds one matrix of d x d and 4 million numbers of patches at a time, whatever the number of images.
+    The network runs in its own precision: A is a sum of squares of what it gives, so that directions which no input has stay without curvature.
+    Holds one matrix of d x d and four times two million numbers of patches at a time, whatever the number of images.
     """
     images = sum(len(labels) for _, labels in batches)
     size = layer.weight[0].numel() + (layer.bias is not None)
@@ -26,7 +26,7 @@ def second_moments(
 
     def look(_: nn.Module, arguments: tuple[Tensor, ...]) -> None:
         nonlocal count
-        for rows in inputs(layer, arguments[0], max(1, places // images), chance):
+        for rows in inputs(layer, arguments[0].detach(), max(1, places // images), chance):
             total.addmm_(rows.T, rows)
             count += len(rows)
 
@@ -34,7 +34,7 @@ def second_moments(
     try:
         with torch.no_grad():
             for x, _ in batches:
-                model(x.double())
+                model(x)
     finally:
         handle.remove()
     total /= count
@@ -52,7 +52,7 @@ def inputs(layer: nn.Linear | nn.Conv2d, x: Tensor, each: int, chance: Generator
         raise CriterionError("l_obs: convolutions in groups, and those with other padding than zeros, are not known to it.")
     shape = {"kernel_size": layer.kernel_size, "dilation": layer.dilation, "padding": layer.padding, "stride": layer.stride}
     positions = F.unfold(x[:1, :1], **shape).shape[2]
-    at_once = max(1, UNFOLDED // (layer.weight[0].numel() * positions))
+    at_once = max(1, PATCHES // (layer.weight[0].numel() * positions))
     for images in x.split(at_once):
         patches = F.unfold(images, **shape).transpose(1, 2)  # (images, positions, d)
         if each < positions:
@@ -62,4 +62,7 @@ def inputs(layer: nn.Linear | nn.Conv2d, x: Tensor, each: int, chance: Generator
 
 
 def with_one(layer: nn.Linear | nn.Conv2d, rows: Tensor) -> Tensor:
-    return rows if layer.bias is None else torch.cat([rows, rows.new_ones(len(rows), 1)], 1)
+    """In double precision, with a 1 at the end where the layer has a bias."""
+    whole = rows.new_ones(len(rows), rows.shape[1] + (layer.bias is not None), dtype=torch.float64)
+    whole[:, : rows.shape[1]] = rows
+    return whole

@@ -1,12 +1,13 @@
 """Options that criteria have in common."""
 
+from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
 from ...wording import refuse
-from ..entry import Options
+from ..entry import Layer, Options
 
 LONGEST_PATTERN = 80
 Accumulate = Annotated[Literal["mean", "ema"], Field(description="How batches are combined: their mean, or a moving average (0.9).")]
@@ -32,6 +33,14 @@ class ScopeOptions(Options):
     def too_many(self, weights: int) -> str:
         """Why so many weights can't be ranked together, and the way out; empty where they can."""
         return ""
+
+    def matrices(self, layers: Sequence[Layer]) -> int:
+        """Numbers in double precision that are held beside the network at the worst moment, where these layers are ranked."""
+        return 0
+
+    def solving(self, layers: Sequence[Layer], images: int, classes: int, left: float) -> float:
+        """Multiply-adds of a scoring, or of adjusting what is left, beside the gradients of `passes`; with this part of the weights left."""
+        return 0.0
 
     @property
     def adjusts(self) -> bool:

@@ -1,14 +1,17 @@
 """Criteria that judge the weights of a trained network by the loss around it."""
 
+from collections.abc import Sequence
+from math import prod
 from typing import Literal
 
 from pydantic import Field, field_validator
 
 from ...wording import refuse
 from .. import papers
-from ..entry import Criterion
+from ..entry import Criterion, Layer
 from .options import DataOptions, GradientOptions, LabelOptions
 
+PATCHES = 2_000_000  # numbers of unfolded images that layer-wise OBS takes at a time, 16 MB of them, of which up to four copies are held
 PER_SAMPLE_CHUNK = Field(
     32, ge=1, le=100_000, description="Images whose own gradients are in memory at the same time, each as large as the network."
 )
@@ -111,6 +114,16 @@ class ObsOptions(CurvatureOptions):
             "criterion_options.include, such as fc3.weight alone, or choose l_obs, which takes every layer by itself."
         )
 
+    def matrices(self, layers: Sequence[Layer]) -> int:
+        """The curvature, a factor of it, the inverse, and columns of that."""
+        return 4 * sum(layer.weights for layer in layers) ** 2
+
+    def solving(self, layers: Sequence[Layer], images: int, classes: int, left: float) -> float:
+        """Every gradient goes through the inverse twice; then a factor."""
+        weights = left * sum(layer.weights for layer in layers)
+        rows = images * self.passes(classes) if self.hessian == "fisher" else 0
+        return 2 * rows * weights**2 + weights**3
+
     def passes(self, classes: int) -> int:
         return 2 * self.max_weights if self.hessian == "exact" else super().passes(classes)
 
@@ -145,6 +158,24 @@ class LObsOptions(DataOptions):
     @property
     def adjusts(self) -> bool:
         return self.update != "none"
+
+    def matrices(self, layers: Sequence[Layer]) -> int:
+        """Of one layer at a time: second moments, the part of them that an output has, its factor, its inverse. And patches, a copy of all weights."""
+        largest = max((inputs(layer) for layer in layers), default=0)
+        return 4 * largest**2 + 4 * PATCHES + 3 * sum(layer.weights for layer in layers)
+
+    def solving(self, layers: Sequence[Layer], images: int, classes: int, left: float) -> float:
+        """A forward pass for each layer, its second moments, a factor and an inverse: one for all outputs at first, then one for each."""
+        total = float(images * len(layers) * sum(layer.macs for layer in layers))
+        for layer in layers:
+            places = images * min(layer.positions, max(1, self.n_patches // images))
+            total += places * inputs(layer) ** 2 + (layer.shape[0] if left < 1 else 1) * (left * inputs(layer)) ** 3
+        return total
+
+
+def inputs(layer: Layer) -> int:
+    """Numbers that an output of the layer is a weighted sum of, a bias counted as one."""
+    return prod(layer.shape[1:]) + 1
 
 
 TAYLOR = Criterion(
