@@ -1,6 +1,6 @@
 """How long a plan will take: from speeds measured here, else from the model's reference."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from math import ceil
 from statistics import median
 from typing import Any, NamedTuple
@@ -8,12 +8,16 @@ from typing import Any, NamedTuple
 from .catalogue import criteria
 from .catalogue.criteria.options import DataOptions
 from .events import Progress
+from .memory import ranked
 from .planning import plan, records
 from .spec import RunSpec
 from .steps import Evaluate, Inherit, Measure, Prune, Score, Step, Train
 
 FORWARD = 1 / 3  # of a training step's time: a backward pass costs about two forward passes
 IN_DOUBLE = 2  # measured: a pass in float64 takes 1.2 to 2 times one in float32, on one core
+SOLVED = (
+    5e9  # multiply-adds a second of products and factors of matrices in double precision; measured: 4 to 10 thousand million on one core
+)
 FIXED_TRAINING_IMAGES = 5_000  # measured before and after every pruning, beside the validation part
 RECORDING = 2.5e-9  # seconds: measured, what a training step that records takes longer for each parameter, on one core
 OVERHEAD = 0.02  # seconds of a step, and of a scoring, beside its images: ranking, masks, files, events
@@ -37,9 +41,23 @@ def estimate(spec: RunSpec, speeds: Speeds) -> Estimate:
     image = epoch_seconds(spec, speeds) / spec.dataset_entry.train
     steps = plan(spec)
     noting = RECORDING * spec.model_entry.parameters if records(steps) else 0.0
-    times = (step.scorings if isinstance(step, Score) else 1 for step in steps)
-    seconds = (OVERHEAD * n + image * images(spec, step) + noting * iterations(spec, step) for step, n in zip(steps, times, strict=True))
-    return Estimate(tuple(seconds), (spec.network, spec.data) in speeds)
+    asked = (step.scorings if isinstance(step, Score) else 1 for step in steps)
+    each = zip(steps, asked, parts_left(steps), strict=True)
+    return Estimate(
+        tuple(
+            OVERHEAD * n + image * images(spec, step) + noting * iterations(spec, step) + solving(spec, step, left)
+            for step, n, left in each
+        ),
+        (spec.network, spec.data) in speeds,
+    )
+
+
+def parts_left(steps: Sequence[Step]) -> Iterator[float]:
+    """The part of the weights that is left at each step; at a pruning, after it."""
+    left = 1.0
+    for step in steps:
+        left = 1 - step.sparsity if isinstance(step, Prune) else left
+        yield left
 
 
 def epoch_seconds(spec: RunSpec, speeds: Speeds) -> float:
@@ -70,7 +88,8 @@ def images(spec: RunSpec, step: Step) -> float:
             looks = FORWARD * data.validation * (len(step.options["sparsities"]) + 1)
             return looks + scored(spec, step.options["criterion"], step.options["options"])
         case Prune() | Inherit():
-            return 2 * FORWARD * (data.validation + min(FIXED_TRAINING_IMAGES, data.train))
+            looks = 2 * FORWARD * (data.validation + min(FIXED_TRAINING_IMAGES, data.train))
+            return looks + (scored(spec, *adjusting(spec)) if isinstance(step, Prune) and step.adjusts else 0.0)
         case Evaluate():
             return FORWARD * {"train": data.train, "validation": data.validation, "test": data.test}[step.part]
         case _:
@@ -84,6 +103,34 @@ def scored(spec: RunSpec, criterion: str, told: Mapping[str, Any]) -> float:
         return 0.0
     n = data.train if options.n_examples == "all" else options.n_examples
     return float(n * options.passes(len(data.classes)))
+
+
+def adjusting(spec: RunSpec) -> tuple[str, dict[str, Any]]:
+    """The criterion that is asked once more where a pruning adjusts what is left."""
+    assert spec.criterion is not None
+    return spec.criterion, spec.criterion_options.model_dump()
+
+
+def solving(spec: RunSpec, step: Step, left: float) -> float:
+    """Seconds that a criterion's matrices take, with this part of the weights left."""
+    match step:
+        case Score():
+            return matrices(spec, step.criterion, step.options, left)
+        case Prune(adjusts=True):
+            return matrices(spec, *adjusting(spec), left)
+        case Measure(what="prediction" | "sensitivity"):
+            return matrices(spec, step.options["criterion"], step.options["options"], 1.0)
+        case _:
+            return 0.0
+
+
+def matrices(spec: RunSpec, criterion: str, told: Mapping[str, Any], left: float) -> float:
+    """Seconds of a criterion's matrices for one asking."""
+    options, data = criteria[criterion].options.model_validate(told), spec.dataset_entry
+    if not isinstance(options, DataOptions):
+        return 0.0
+    n = data.train if options.n_examples == "all" else options.n_examples
+    return options.solving(ranked(spec, options), n, len(data.classes), left) / SOLVED
 
 
 def seconds_left(spec: RunSpec, progress: Progress, epochs: Sequence[float], speeds: Speeds) -> float:

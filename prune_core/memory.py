@@ -7,7 +7,8 @@ from typing import Any
 
 import psutil
 
-from .catalogue import Options, criteria
+from .catalogue import Layer, Options, criteria
+from .catalogue.criteria.options import ScopeOptions
 from .planning import plan, records
 from .settings import settings
 from .spec import RunSpec
@@ -39,10 +40,11 @@ def needed(spec: RunSpec) -> dict[str, int]:
     examples, at_once, of_its_own = map(max, zip(*(scored(spec, options, unit) for options, unit in asked(spec)), strict=True))
     return {
         "model": OF_A_PARAMETER * NUMBER * model.parameters,
-        "criterion": RECORDED * NUMBER * model.parameters * records(plan(spec)),
         "dataset": pixels * (data.train + data.validation + data.test) + EVALUATED_AT_ONCE * looked_at,
         "batch_size": image * min(spec.batch_size or 0, data.train),
         "protocol_options.criteria": HELD * model.weights * compared(spec),
+        "criterion": RECORDED * NUMBER * model.parameters * records(plan(spec))
+        + IN_DOUBLE * NUMBER * max(held(spec, options) for options, _ in asked(spec)),
         "criterion_options.n_examples": NUMBER * pixels * examples,
         "criterion_options.scoring_batch": image * at_once,
         "criterion_options.per_sample_chunk": OF_A_GRADIENT * NUMBER * model.parameters * of_its_own,
@@ -61,6 +63,26 @@ def asked(spec: RunSpec) -> list[tuple[Options, Granularity | None]]:
     judging = [step.options for step in plan(spec) if isinstance(step, Measure) and "criterion" in step.options]
     judged = ((criteria[told["criterion"]].options.model_validate(told["options"]), told["unit"]) for told in judging)
     return [(spec.criterion_options, spec.granularity), *judged]
+
+
+def held(spec: RunSpec, options: Options) -> int:
+    """Numbers in double precision of a criterion's matrices."""
+    return options.matrices(ranked(spec, options)) if isinstance(options, ScopeOptions) else 0
+
+
+def too_many(spec: RunSpec) -> Problem | None:
+    """Why a criterion of the resolved spec can't rank as many weights as the network has, in its words."""
+    named = [criteria[name].options() for name in getattr(spec.protocol_options, "criteria", ())]
+    field = "criterion_options.max_weights" if spec.criterion is not None else "protocol_options.criteria"
+    for options in [*(options for options, _ in asked(spec)), *named]:
+        if isinstance(options, ScopeOptions) and (why := options.too_many(sum(layer.weights for layer in ranked(spec, options)))):
+            return Problem(field, why)
+    return None
+
+
+def ranked(spec: RunSpec, options: ScopeOptions) -> list[Layer]:
+    """The layers whose weights a criterion ranks."""
+    return [layer for layer in spec.model_entry.layers if options.ranks(layer.name)]
 
 
 def scored(spec: RunSpec, options: Options, unit: Granularity | None) -> tuple[int, int, int]:
@@ -88,6 +110,8 @@ def allowed(there: int | None = None) -> float:
 
 def refusal(spec: RunSpec, limit: float) -> Problem | None:
     """Why the run must not begin, naming what takes most, the limit and how to raise it; None where it may."""
+    if problem := too_many(spec.resolved()):
+        return problem
     parts = needed(spec)
     total = sum(parts.values())
     if total <= limit:

@@ -223,6 +223,14 @@ class RunSpec(BaseModel):
             )
         if getattr(options, "reinit_after", "no") != "no" and self.protocol != "prune_at_init" and self.parent is None:
             problems.append(Problem("criterion_options.reinit_after", f"{self.protocol} never draws weights anew. Choices: no."))
+        if getattr(options, "adjusts", False) and self.protocol == "prune_at_init":
+            problems.append(
+                Problem(
+                    "criterion",
+                    f"{entry.name} adjusts what is left to what training had reached, and {self.protocol} prunes before any. Set protocol to "
+                    "iterative, or criterion_options.update to none.",
+                )
+            )
         problems += [
             Problem(f"criterion_options.{name}", f"says something of {unit}s alone, and {self.resolved_granularity}s are ranked here. Leave it out.")
             for name, unit in options.only.items()

@@ -48,6 +48,7 @@ class Prune(Frozen):
     """Remove units by the last scores until exactly `sparsity` of all prunable ones is gone.
 
     `target`: who goes. `decile_j`: within each layer, its survivors ascending from rank floor(j n / 10) upwards; `decile_10` its highest.
+    `adjusts`: the criterion of these scores then gives what is left new values.
     """
 
     kind: Literal["prune"] = "prune"
@@ -58,10 +59,12 @@ class Prune(Frozen):
     target: Target = "smallest"
     keep_min: int = 0
     round: int = 0
+    adjusts: bool = False
 
     @property
     def words(self) -> str:
-        return f"Remove the {WHICH[self.target].format(f'{self.granularity}s')}, {percent(self.sparsity)} gone in all"
+        then = ", and adjust what is left" if self.adjusts else ""
+        return f"Remove the {WHICH[self.target].format(f'{self.granularity}s')}, {percent(self.sparsity)} gone in all{then}"
 
 
 class Score(Frozen):

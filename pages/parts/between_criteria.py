@@ -60,7 +60,7 @@ def ranks(criterion: Criterion, model: Model) -> bool:
     if not asks_untrained(criterion):
         return False
     if "weight" in criterion.granularities:
-        return True
+        return not criterion.options().too_many(model.weights)  # type: ignore[attr-defined]
     groups = model.channel_groups
     return bool(groups) and ("batch_norm" not in criterion.needs or all(group.batch_norm for group in groups))
 

@@ -41,16 +41,16 @@ def network_title(network: str) -> str | None:
 
 def function_of(entry: Entry) -> Callable[..., Any]:
     """What does the work of an entry, imported only now."""
-    return imported(entry.function)
+    return named(entry.function)
 
 
 def scorer_of(criterion: Criterion, granularity: Granularity) -> Callable[..., Any]:
     """What ranks such units by a criterion, imported only now."""
-    return imported((granularity == "channel" and criterion.channel_function) or criterion.function)
+    return named((granularity == "channel" and criterion.channel_function) or criterion.function)
 
 
-def imported(path: str) -> Callable[..., Any]:
-    """ "module:name" -> what the module calls so."""
+def named(path: str) -> Callable[..., Any]:
+    """The function of a dotted path, "module:name", imported only now."""
     module, _, name = path.partition(":")
     found: Callable[..., Any] = vars(import_module(module))[name]
     return found
@@ -58,6 +58,6 @@ def imported(path: str) -> Callable[..., Any]:
 
 __all__ = [
     "Allocation", "Criterion", "DataSet", "Entry", "Layer", "Model", "Options", "Protocol",
-    "allocations", "criteria", "data_title", "datasets", "function_of", "models", "network_title", "protocols",
+    "allocations", "criteria", "data_title", "datasets", "function_of", "models", "named", "network_title", "protocols",
     "scorer_of",
 ]  # fmt: skip

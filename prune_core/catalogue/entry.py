@@ -282,7 +282,10 @@ class DataSet(Entry):
 
 
 class Criterion(Entry):
-    """What decides which weights stay. `family` gives its colour on every page."""
+    """What decides which weights stay. `family` gives its colour on every page.
+
+    `update`: the dotted path of what gives the weights that stay new values, once it is decided which go; None: they stay as they are.
+    """
 
     formula: str
     channel_function: str = Field("", description="Dotted path of what ranks channels, where `function` ranks weights alone.")
@@ -292,6 +295,7 @@ class Criterion(Entry):
     default_allocation: str = "global"
     rounds: int = Field(1, description="Rounds of a pruning at the start, where nobody says another number.")
     rehearses: bool = Field(False, description="Rounds at the start are rehearsed while scoring: until the last, what went may return.")
+    update: str | None = None
     signed: bool = Field(False, description="Scores lie on both sides of 0; pictures show their size.")
     deviations: tuple[str, ...] = ()
     oracle: str

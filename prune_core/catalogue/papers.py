@@ -59,6 +59,12 @@ KARNIN_1990 = Paper(
     authors="Karnin", title="A simple procedure for pruning back-propagation trained neural networks", year=1990,
     venue="IEEE Transactions on Neural Networks",
 )  # fmt: skip
+HASSIBI_1993 = Paper(
+    authors="Hassibi & Stork", title="Second order derivatives for network pruning: optimal brain surgeon", year=1993, venue="NIPS"
+)
+DONG_2017 = Paper(
+    authors="Dong, Chen & Pan", title="Learning to prune deep neural networks via layer-wise optimal brain surgeon", year=2017, venue="NIPS"
+)
 THEIS_2018 = Paper(
     authors="Theis, Korshunova, Tejani & Huszár", title="Faster gaze prediction with dense networks and Fisher pruning", year=2018
 )

@@ -147,7 +147,7 @@ def removal(score: Score, prune: Prune) -> str:
         n = score.options.get("n_examples")
         again = f" {words.counted(score.scorings)} times, what went returning between" if score.rehearsals else ""
         first = f"score with {catalogue.criteria[score.criterion].title} on {f'{n:,}' if isinstance(n, int) else 'all'} images{again}, "
-    return f"{first}remove the {which.format(f'{prune.granularity}s')}"
+    return f"{first}remove the {which.format(f'{prune.granularity}s')}{' and adjust what is left' if prune.adjusts else ''}"
 
 
 def measuring(spec: RunSpec, alike: Sequence[Measure]) -> str:

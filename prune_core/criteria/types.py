@@ -20,6 +20,10 @@ class Recorded(NamedTuple):
     fall: Tensor
 
 
+class CriterionError(Exception):
+    """Why a criterion has no answer here, in words for a person."""
+
+
 @dataclass(frozen=True)
 class Scoring(Generic[O]):
     """One question to a criterion. The network's modes are set before and everything is restored after: a criterion only reads.
@@ -32,6 +36,7 @@ class Scoring(Generic[O]):
     masks: name -> bool tensor of the weight's shape, what a rehearsed pruning has left; the weights themselves are as they were. Mostly empty.
     groups: name -> channel group, in the order of the network; empty where single weights are ranked.
     recorded: name -> what training recorded of the weight; empty where the entry does not need it.
+    left: name -> bool tensor of the weight's shape, what prunings before this one left; empty where there were none, or channels are ranked.
     """
 
     model: nn.Module
@@ -44,3 +49,4 @@ class Scoring(Generic[O]):
     masks: Mapping[str, Tensor] = field(default_factory=dict)
     groups: Mapping[str, ChannelGroup] = field(default_factory=dict)
     recorded: Mapping[str, Recorded] = field(default_factory=dict)
+    left: Mapping[str, Tensor] = field(default_factory=dict)

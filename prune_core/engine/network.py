@@ -4,7 +4,6 @@ import hashlib
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from fnmatch import fnmatchcase
 from typing import Any
 
 import torch
@@ -60,7 +59,7 @@ class Network:
         """Parameters that the options rank: conv and linear weights, biases where asked, filtered by name patterns."""
         weights = {layer.name for layer in self.entry.layers}
         biases = {name.removesuffix("weight") + "bias" for name in weights} & set(self.parameters) if options.include_bias else set()
-        names = [name for name in self.parameters if name in weights | biases and chosen(name, options)]
+        names = [name for name in self.parameters if name in weights | biases and options.ranks(name)]
         return {name: self.parameters[name] for name in names}
 
     def recorded(self, names: Iterable[str]) -> dict[str, Recorded]:
@@ -81,6 +80,12 @@ class Network:
             layout(mask[self.places[name]], kept.shape).copy_(kept)
         self.mask = mask
         self.clear_pruned(optimiser)
+
+    @torch.no_grad()
+    def put(self, values: Mapping[str, Tensor]) -> None:
+        """New values of parameters, in place, so that they stay views of the flat buffer; masks are yet to be put on."""
+        for name, new in values.items():
+            self.parameters[name].copy_(new)
 
     @contextmanager
     def found_again(self) -> Iterator[None]:
@@ -139,11 +144,6 @@ def layout(flat: Tensor, shape: torch.Size) -> Tensor:
         o, i, h, w = shape
         return flat.view(o, h, w, i).permute(0, 3, 1, 2)
     return flat.view(shape)
-
-
-def chosen(name: str, options: ScopeOptions) -> bool:
-    wanted = not options.include or any(fnmatchcase(name, pattern) for pattern in options.include)
-    return wanted and not any(fnmatchcase(name, pattern) for pattern in options.exclude)
 
 
 def layer_kept(layer: Layer, mask: Tensor) -> LayerKept:

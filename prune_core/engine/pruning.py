@@ -14,14 +14,17 @@ from .errors import RunError
 from .inheriting import expanded, masks_for, refuse_strangers
 from .masks import masks_from
 from .paths import effective
-from .scoring import alive
+from .scoring import adjusted, alive
 
 if TYPE_CHECKING:
     from .execute import Execution
 
 
 def prune(run: "Execution", step: Prune) -> Iterator[Event]:
-    """Turn the last scores into masks and put them on. Raises RunError where the counts that are asked for can't be had."""
+    """Turn the last scores into masks, adjust what is left where the step says so, and put the masks on.
+
+    Raises RunError where the counts that are asked for can't be had.
+    """
     assert run.scores is not None
     assert run.criterion is not None
     network = run.network
@@ -31,6 +34,9 @@ def prune(run: "Execution", step: Prune) -> Iterator[Event]:
     made, masks = masks_from(step, run.scores, alive(run.criterion, network, run.scores), run.spec.seed, weights)
     if run.spec.keep_weights == "each":
         run.files.save(f"weights-{run.number:04d}.safetensors", run.state(), {})
+    if step.adjusts:
+        run.tell("Adjusting what is left")
+        network.put(adjusted(run.criterion, network, run.data, run.spec.seed, masks))
     network.apply_masks(expanded(network, masks) if step.granularity == "channel" else masks, run.optimiser)
     run.scores = None
     yield Pruned(

@@ -8,10 +8,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..catalogue import criteria, scorer_of
+from ..catalogue import criteria, named, scorer_of
 from ..catalogue.criteria.at_start import IterativeSnipOptions
 from ..catalogue.criteria.options import DataOptions, LabelOptions, ScopeOptions
-from ..criteria.types import Batch, Scores, Scoring
+from ..criteria.types import Batch, CriterionError, Scores, Scoring
 from ..events import Histogram
 from ..steps import Prune, Score
 from ..streams import seed_of
@@ -31,17 +31,8 @@ def score(step: Score, network: Network, data: Data, seed: int, masks: Mapping[s
     masks: what a rehearsal has left, by parameter; empty before the first.
     """
     entry = criteria[step.criterion]
-    options = entry.options.model_validate(step.options)
-    assert isinstance(options, ScopeOptions)
-    weights, units = ranked(step, network, options)
-    chance = generator(seed_of(seed, "random", None if options.draws_once else step.round))
-    groups = {g.name: g for g in network.entry.channel_groups} if step.granularity == "channel" else {}
-    recorded = network.recorded(weights) if "recorded" in entry.needs else {}
-    with untouched(network.module):
-        batches = prepared(network.module, data, options, seed, images_round(step, options)) if isinstance(options, DataOptions) else []
-        scores: Scores = scorer_of(entry, step.granularity)(
-            Scoring(network.module, weights, units, batches, options, chance, network.entry.input_shape, masks, groups, recorded)
-        )
+    with question(step, network, data, seed, masks) as scoring:
+        scores: Scores = scorer_of(entry, step.granularity)(scoring)
     scores = {name: values.cpu() for name, values in scores.items()}
     for name, values in scores.items():
         if not bool(values.sum().isfinite()) and (bad := int((~values.isfinite()).sum())):
@@ -50,6 +41,42 @@ def score(step: Score, network: Network, data: Data, seed: int, masks: Mapping[s
                 "Activations or gradients ran over; try another initialisation or a smaller learning rate."
             )
     return scores
+
+
+def adjusted(step: Score, network: Network, data: Data, seed: int, kept: Mapping[str, Tensor]) -> Scores:
+    """New values of parameters, name -> tensor of its shape, by the criterion of the scores that decided what is `kept`; it looks at the same images.
+
+    Raises RunError where a value is not finite. Changes nothing.
+    """
+    entry = criteria[step.criterion]
+    assert entry.update is not None
+    with question(step, network, data, seed) as scoring:
+        values: Scores = named(entry.update)(scoring, {name: mask.to(network.device) for name, mask in kept.items()})
+    for name, new in values.items():
+        if not bool(new.isfinite().all()):
+            raise RunError(f"{entry.title}: {name} would get weights that are not finite. Try a larger criterion_options.damping.")
+    return values
+
+
+@contextmanager
+def question(step: Score, network: Network, data: Data, seed: int, masks: Mapping[str, Tensor] = NOTHING) -> Iterator[Scoring]:
+    """What a criterion is asked: the same each time for the same step and network. What has no answer is a RunError."""
+    options = criteria[step.criterion].options.model_validate(step.options)
+    assert isinstance(options, ScopeOptions)
+    weights, units = ranked(step, network, options)
+    chance = generator(seed_of(seed, "random", None if options.draws_once else step.round))
+    channels = step.granularity == "channel"
+    groups = {g.name: g for g in network.entry.channel_groups} if channels else {}
+    left = {} if channels else {name: network.masks[name] for name in weights if name in network.masks}
+    recorded = network.recorded(weights) if "recorded" in criteria[step.criterion].needs else {}
+    with untouched(network.module):
+        batches = prepared(network.module, data, options, seed, images_round(step, options)) if isinstance(options, DataOptions) else []
+        try:
+            yield Scoring(
+                network.module, weights, units, batches, options, chance, network.entry.input_shape, masks, groups, recorded, left
+            )
+        except CriterionError as error:
+            raise RunError(str(error)) from error
 
 
 def rehearse(pruning: Prune, step: Score, network: Network, data: Data, seed: int, masks: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -54,5 +54,6 @@ def score_and_prune(spec: RunSpec, sparsity: float, round: int) -> tuple[Score, 
         target=options.target,
         keep_min=options.keep_min,
         round=round,
+        adjusts=getattr(spec.criterion_options, "adjusts", False),
     )
     return score, prune

@@ -14,12 +14,13 @@ from prune_core.engine.execute import execute
 from prune_core.engine.network import Network
 from prune_core.engine.optimiser import Sgd
 from prune_core.engine.recording import Recording
-from prune_core.engine.scoring import alive, histograms, score
+from prune_core.engine.scoring import adjusted, alive, histograms, score
 from prune_core.models.initialisation import initialise
 from prune_core.steps import Score
 
 CPU = torch.device("cpu")
 PAIRS = [(c, g) for c in catalogue.criteria.values() for g in sorted(c.granularities)]
+FEW = ("conv1.weight", "fc.weight")  # for a criterion that can't rank all weights at once
 IDS = [f"{c.name}-{g}" for c, g in PAIRS]
 
 
@@ -47,6 +48,8 @@ def network():
 
 
 def asked(entry, granularity, **options) -> Score:
+    if "max_weights" in entry.options.model_fields:
+        options = {"include": FEW, "n_examples": 30, **options}
     return Score(criterion=entry.name, granularity=granularity, options=entry.options(**options).model_dump(mode="json"))
 
 
@@ -75,7 +78,8 @@ class TestEveryCriterion:
     def test_gives_one_finite_score_for_every_unit_in_float64(self, entry, granularity, network, data):
         scores = score(asked(entry, granularity), network, data, 0)
         if granularity == "weight":
-            assert {n: tuple(s.shape) for n, s in scores.items()} == {layer.name: layer.shape for layer in network.entry.layers}
+            few = FEW if "max_weights" in entry.options.model_fields else [layer.name for layer in network.entry.layers]
+            assert {n: tuple(s.shape) for n, s in scores.items()} == {x.name: x.shape for x in network.entry.layers if x.name in few}
         else:
             assert {n: tuple(s.shape) for n, s in scores.items()} == {g.name: (g.channels,) for g in network.entry.channel_groups}
         assert all(s.dtype == torch.float64 and bool(s.isfinite().all()) for s in scores.values())
@@ -108,22 +112,35 @@ class TestEveryCriterion:
         if entry.name == "random":
             pytest.skip("draws by position, on purpose")
         before = score(asked(entry, granularity), network, data, 0)
-        order = torch.randperm(32, generator=torch.Generator().manual_seed(1))
+        order = torch.randperm(16, generator=torch.Generator().manual_seed(1))
         with torch.no_grad():
             state = network.module.state_dict()
-            for name in ("conv3.weight", "bn3.weight", "bn3.bias", "bn3.running_mean", "bn3.running_var"):
+            for name in ("conv1.weight", "bn1.weight", "bn1.bias", "bn1.running_mean", "bn1.running_var"):
                 state[name].copy_(state[name][order].clone())
-            network.parameters["fc.weight"].copy_(network.parameters["fc.weight"][:, order].clone())
-            for name, noted in network.recorded(("conv3.weight", "fc.weight")).items():
+            network.parameters["conv2.weight"].copy_(network.parameters["conv2.weight"][:, order].clone())
+            for name, noted in network.recorded(("conv1.weight", "conv2.weight")).items():
                 for tensor in noted:
-                    tensor.copy_((tensor[order] if name == "conv3.weight" else tensor[:, order]).clone())
+                    tensor.copy_((tensor[order] if name == "conv1.weight" else tensor[:, order]).clone())
         after = score(asked(entry, granularity), network, data, 0)
-        name = "conv3.weight" if granularity == "weight" else "conv3"
+        name = "conv1.weight" if granularity == "weight" else "conv1"
         torch.testing.assert_close(after[name], before[name][order], rtol=1e-4, atol=min(1e-7, 1e-5 * largest(before)))
 
     def test_what_it_needs_is_what_its_options_ask_for(self, entry, granularity):
         assert ("data" in entry.needs) == issubclass(entry.options, DataOptions)
         assert ("labels" in entry.needs) == ("labels" in entry.options.model_fields)
+
+    def test_gives_new_values_at_a_pruning_exactly_where_its_entry_names_what_does(self, entry, granularity, network, data):
+        assert (entry.update is not None) == entry.options().adjusts
+        if entry.update is None:
+            return
+        step, before = asked(entry, granularity), state_of(network)
+        scores = score(step, network, data, 0)
+        kept = {name: s > s.flatten().median() for name, s in scores.items()}
+        once, again = (adjusted(step, network, data, 0, kept) for _ in range(2))
+        assert all(once[name].equal(again[name]) for name in once)
+        assert all(once[name].shape == network.parameters[name].shape and bool(once[name].isfinite().all()) for name in once)
+        assert all(not once[name][~mask].any() and bool(once[name][mask].any()) for name, mask in kept.items())
+        assert state_of(network) == before
 
     def test_a_run_removes_exactly_half_of_the_channels(self, entry, granularity):
         if granularity == "weight":

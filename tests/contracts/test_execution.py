@@ -30,6 +30,7 @@ SMALL = {
     "compared": RunSpec(protocol="score", protocol_options={"criteria": ("snip", "random"), "classes": "all", "measure": ("agreement",)}),
     "channels": RunSpec(model="small_conv", criterion="l2_norm", protocol="iterative", epochs=1, sparsity=0.5, protocol_options={"rounds": 2}),
     "adam": RunSpec(optimizer="adam", epochs=2, sparsity=0.5),
+    "adjusted": RunSpec(criterion="l_obs", protocol="iterative", epochs=2, criterion_options={"n_examples": 50}, protocol_options={"rounds": 2}),
     "judge": RunSpec(protocol="judge", criterion=None, epochs=2, protocol_options={
         "units": 30, "images": 40, "criteria": ["snip", "obd", "random", "karnin"], "n_examples": 20, "sparsities": [0.5, 0.9]}),
     "judged channels": RunSpec(model="small_conv", protocol="judge", criterion=None, epochs=1, protocol_options={
@@ -118,6 +119,36 @@ def test_a_run_stopped_while_it_rehearses_begins_that_scoring_again_and_ends_the
     *_, resumed = execute(spec, files=Folder(tmp_path))
     *_, whole = execute(spec)
     assert resumed.event.weights_sha256 == whole.event.weights_sha256
+
+
+class TestAPruningThatAdjustsWhatIsLeft:
+    spec = SMALL["adjusted"]
+
+    @pytest.mark.parametrize("after", ["scored", "pruned"])
+    @pytest.mark.parametrize("which", [0, 1])
+    def test_killed_around_it_the_run_ends_in_the_same_weights(self, after, which, tmp_path, whole):
+        """The last checkpoint is from before the scoring: it is scored, decided and adjusted again."""
+        kinds = []
+        for _, event in execute(self.spec, files=Folder(tmp_path), checkpoint_seconds=0):
+            kinds.append(event.kind)
+            if kinds.count(after) > which:
+                break
+        resumed = list(execute(self.spec, files=Folder(tmp_path)))
+        wanted = [without_times(e) for _, e in whole["adjusted"]]
+        assert [without_times(e) for _, e in resumed] == wanted[-len(resumed) :]
+        assert resumed[0].event.kind == "scored"
+
+    def test_is_measured_before_with_the_old_values_and_after_with_the_new(self, whole):
+        plain = self.spec.model_copy(update={"criterion_options": self.spec.criterion_options.model_copy(update={"update": "none"})})
+        bare = next(e for _, e in run(plain) if e.kind == "pruned")
+        adjusted = next(e for _, e in whole["adjusted"] if e.kind == "pruned")
+        assert (adjusted.before, adjusted.masks_sha256) == (bare.before, bare.masks_sha256)
+        assert adjusted.after.loss < bare.after.loss
+
+    def test_says_so_in_its_plan_and_only_then(self):
+        said = [s.words for s in plan(self.spec) if s.kind == "prune"]
+        assert all(words.endswith("gone in all, and adjust what is left") for words in said)
+        assert not any("adjust" in s.words for s in plan(SMALL["iterative"]))
 
 
 class TestOnceItsTestPartWasMeasured:
@@ -213,8 +244,9 @@ def test_a_checkpoint_of_another_run_is_not_taken(tmp_path):
     assert first.event.kind == "started"
 
 
-def test_masks_in_the_file_are_those_of_the_final_weights(tmp_path):
-    events = [e for _, e in run(SMALL["iterative"], folder=tmp_path)]
+@pytest.mark.parametrize("name", ["iterative", "adjusted"])
+def test_masks_in_the_file_are_those_of_the_final_weights(name, tmp_path):
+    events = [e for _, e in run(SMALL[name], folder=tmp_path)]
     from safetensors import safe_open
 
     pruned = [e for e in events if e.kind == "pruned"]
@@ -282,11 +314,12 @@ def test_what_a_pruning_takes_away_is_no_longer_recorded_and_the_rest_goes_on():
             break
 
 
-def test_masks_of_later_rounds_lie_inside_the_earlier_ones(tmp_path):
+@pytest.mark.parametrize("name", ["iterative", "adjusted"])
+def test_masks_of_later_rounds_lie_inside_the_earlier_ones(name, tmp_path):
     from safetensors import safe_open
 
     before = None
-    for event in (e for _, e in run(SMALL["iterative"], folder=tmp_path) if e.kind == "pruned"):
+    for event in (e for _, e in run(SMALL[name], folder=tmp_path) if e.kind == "pruned"):
         with safe_open(tmp_path / event.file, "numpy") as file:
             masks = unpacked_masks({n: file.get_tensor(n) for n in file.keys()}, json.loads(file.metadata()["shapes"]))  # noqa: SIM118
         if before:

@@ -132,6 +132,10 @@ def test_channels_are_the_granularity_of_a_criterion_that_ranks_nothing_else():
         ({"criterion_options.classes": [12]}, "criterion_options.classes: digits has classes 0 to 9, got 12."),
         ({"criterion": "fisher", "criterion_options.bn_mode": "train"}, "criterion_options.bn_mode: 'train' couples the images of a batch, and "
          "fisher asks for the gradient of each alone. Choices: eval."),
+        ({"criterion": "l_obs"}, "criterion: l_obs adjusts what is left to what training had reached, and prune_at_init prunes before any. Set protocol "
+         "to iterative, or criterion_options.update to none."),
+        ({"criterion": "l_obs", "protocol": "iterative", "criterion_options.include_bias": True}, "criterion_options.include_bias: biases are fitted "
+         "with what is left and never removed here, got true. Choices: false."),
         ({"criterion": "obd", "criterion_options.bn_mode": "train"}, "criterion_options.bn_mode: 'train' couples the images of a batch, and obd"),
         ({"criterion_options": {"reduce": "sample", "bn_mode": "train"}}, "criterion_options.bn_mode: 'train' couples the images of a batch"),
         ({"criterion": "taylor", "criterion_options": {"reduce": "sample", "bn_mode": "train"}}, "criterion_options.bn_mode: 'train' couples"),

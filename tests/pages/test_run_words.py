@@ -93,6 +93,19 @@ def test_a_scoring_is_estimated_by_the_gradients_that_it_takes_of_every_image(cr
     assert images(RunSpec(criterion="lamp"), Score(criterion="lamp", granularity="weight")) == 0
 
 
+def test_matrices_of_a_criterion_are_estimated_by_their_multiply_adds():
+    """784 inputs and a bias of the first layer: second moments of 1,000 images, then a factor for each of 300 outputs of what is left of it."""
+    spec = RunSpec(dataset="mnist", criterion="l_obs", protocol="iterative", sparsity=0.9, epochs=2, protocol_options={"rounds": 1})
+    without = spec.model_copy(update={"criterion_options": spec.criterion_options.model_copy(update={"update": "none"})})
+    found, bare = (dict(zip((s.kind for s in plan(s_)), estimate(s_, {}).steps, strict=True)) for s_ in (spec, without))
+    products = 3 * 266_200_000 + 1000 * (785**2 + 301**2 + 101**2)
+    factors = [m * d**3 for m, d in ((300, 78.5), (100, 30.1), (10, 10.1))]
+    again = spec.model_entry.reference_seconds  # of 1,000 images
+    assert found["score"] == pytest.approx(bare["score"])
+    assert found["score"] - 0.02 - again == pytest.approx((products + 785**3 + 301**3 + 101**3) / 5e9, rel=0.1)
+    assert found["prune"] - bare["prune"] - again == pytest.approx((products + sum(factors)) / 5e9, rel=0.1)
+
+
 def test_an_epoch_is_estimated_at_what_it_took_here():
     spec = RunSpec(protocol="dense", epochs=8)
     measured = estimate(spec, {("lenet_300_100", "digits"): 2.0})

@@ -1,13 +1,14 @@
 """Options that criteria have in common."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from fnmatch import fnmatchcase
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, field_validator
 
 from ...steps import Granularity
 from ...wording import refuse
-from ..entry import Options
+from ..entry import Layer, Options
 
 LONGEST_PATTERN = 80
 Accumulate = Annotated[Literal["mean", "ema"], Field(description="How batches are combined: their mean, or a moving average (0.9).")]
@@ -25,6 +26,28 @@ class ScopeOptions(Options):
     @property
     def draws_once(self) -> bool:
         """Whether chance is drawn once a run, the same in every round."""
+        return False
+
+    def ranks(self, name: str) -> bool:
+        """Whether a parameter of this name is ranked, by the patterns."""
+        wanted = not self.include or any(fnmatchcase(name, pattern) for pattern in self.include)
+        return wanted and not any(fnmatchcase(name, pattern) for pattern in self.exclude)
+
+    def too_many(self, weights: int) -> str:
+        """Why so many weights can't be ranked together, and the way out; empty where they can."""
+        return ""
+
+    def matrices(self, layers: Sequence[Layer]) -> int:
+        """Numbers in double precision that are held beside the network at the worst moment, where these layers are ranked."""
+        return 0
+
+    def solving(self, layers: Sequence[Layer], images: int, classes: int, left: float) -> float:
+        """Multiply-adds of a scoring, or of adjusting what is left, beside the gradients of `passes`; with this part of the weights left."""
+        return 0.0
+
+    @property
+    def adjusts(self) -> bool:
+        """Whether the weights that stay get new values at a pruning."""
         return False
 
     @field_validator("include", "exclude")

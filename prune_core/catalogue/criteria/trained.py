@@ -1,6 +1,7 @@
 """Criteria that judge the weights of a trained network by the loss around it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from math import prod
 from typing import ClassVar, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
@@ -8,9 +9,10 @@ from pydantic import Field, ValidationInfo, field_validator
 from ...steps import Granularity
 from ...wording import refuse
 from .. import papers
-from ..entry import Criterion
-from .options import GradientOptions, LabelOptions, ScopeOptions
+from ..entry import Criterion, Layer
+from .options import DataOptions, GradientOptions, LabelOptions, ScopeOptions
 
+PATCHES = 2_000_000  # numbers of unfolded images that layer-wise OBS takes at a time, 16 MB of them, of which up to four copies are held
 PER_SAMPLE_CHUNK = Field(
     32, ge=1, le=100_000, description="Images whose own gradients are in memory at the same time, those of one layer after the other."
 )
@@ -105,6 +107,108 @@ class KarninOptions(ScopeOptions):
     )
 
 
+class ObsOptions(CurvatureOptions):
+    n_examples: int | Literal["all"] = Field(200, description="Training images that the curvature is computed from.")
+    hessian: Literal["fisher", "exact"] = Field(
+        "fisher",
+        description="What stands for the Hessian: the Gauss-Newton or Fisher matrix, whose inverse is built up image by image (fisher), or itself (exact), "
+        "for networks that stand at a minimum.",
+    )
+    fisher_labels: Literal["empirical", "sampled", "exact"] = Field(
+        "exact",
+        description="For fisher: every class weighed by its predicted probability (exact, the Gauss-Newton matrix; one gradient a class), labels "
+        "drawn from it, or the data's own (empirical).",
+    )
+    damping: float = Field(
+        1e-4, gt=0, le=1e6, description="Added to the diagonal of the curvature: where nothing bends, nothing moves far."
+    )
+    update: Literal["exact", "none"] = Field(
+        "exact", description="What is left: moved to where the loss rises least without the others (exact), or as it was (none)."
+    )
+    max_weights: int = Field(
+        2_000, ge=1, le=20_000, description="Most weights to rank: a matrix of so many by so many is built and inverted, 32 MB for 2,000."
+    )
+
+    @property
+    def per_sample(self) -> bool:
+        return self.hessian == "fisher"
+
+    @property
+    def adjusts(self) -> bool:
+        return self.update != "none"
+
+    def too_many(self, weights: int) -> str:
+        if weights <= self.max_weights:
+            return ""
+        return (
+            f"obs inverts a matrix over all weights that it ranks, at most {self.max_weights:,}, and here are {weights:,}. Rank fewer by "
+            "criterion_options.include, such as fc3.weight alone, or choose l_obs, which takes every layer by itself."
+        )
+
+    def matrices(self, layers: Sequence[Layer]) -> int:
+        """The curvature, a factor of it, the inverse, and columns of that."""
+        return 4 * sum(layer.weights for layer in layers) ** 2
+
+    def solving(self, layers: Sequence[Layer], images: int, classes: int, left: float) -> float:
+        """Every gradient goes through the inverse twice; then a factor."""
+        weights = left * sum(layer.weights for layer in layers)
+        rows = images * self.passes(classes) if self.hessian == "fisher" else 0
+        return 2 * rows * weights**2 + weights**3
+
+    def passes(self, classes: int) -> int:
+        return 2 * self.max_weights if self.hessian == "exact" else super().passes(classes)
+
+
+class LObsOptions(DataOptions):
+    n_examples: int | Literal["all"] = Field(1000, description="Training images whose inputs to every layer are looked at.")
+    n_patches: int = Field(
+        100_000, ge=1, le=10**8,
+        description="For convolutions: at most so many places in all, as many of each image, drawn by lot; at least one of each.",
+    )  # fmt: skip
+    damping: float = Field(
+        1e-6,
+        gt=0,
+        le=1e3,
+        description="Added to the diagonal of the inputs' second moments, in units of its mean, for inputs that are always zero or follow others.",
+    )
+    update: Literal["exact", "none"] = Field(
+        "exact", description="What is left of a layer: fitted to what it put out before (exact: least squares), or as it was (none)."
+    )
+    inputs: Literal["dense", "pruned"] = Field(
+        "dense", description="What a layer is fitted on: inputs from the layers before as they were, or as they are once fitted themselves."
+    )
+
+    @field_validator("include_bias")
+    @classmethod
+    def keeps_biases(cls, value: bool) -> bool:
+        """A bias is the weight of an input that is always 1: it is fitted with the others, and never removed."""
+        if value:
+            raise refuse("biases are fitted with what is left and never removed here, got true. Choices: false.")
+        return value
+
+    @property
+    def adjusts(self) -> bool:
+        return self.update != "none"
+
+    def matrices(self, layers: Sequence[Layer]) -> int:
+        """Of one layer at a time: second moments, the part of them that an output has, its factor, its inverse. And patches, a copy of all weights."""
+        largest = max((inputs(layer) for layer in layers), default=0)
+        return 4 * largest**2 + 4 * PATCHES + 3 * sum(layer.weights for layer in layers)
+
+    def solving(self, layers: Sequence[Layer], images: int, classes: int, left: float) -> float:
+        """A forward pass for each layer, its second moments, a factor and an inverse: one for all outputs at first, then one for each."""
+        total = float(images * len(layers) * sum(layer.macs for layer in layers))
+        for layer in layers:
+            places = images * min(layer.positions, max(1, self.n_patches // images))
+            total += places * inputs(layer) ** 2 + (layer.shape[0] if left < 1 else 1) * (left * inputs(layer)) ** 3
+        return total
+
+
+def inputs(layer: Layer) -> int:
+    """Numbers that an output of the layer is a weighted sum of, a bias counted as one."""
+    return prod(layer.shape[1:]) + 1
+
+
 TAYLOR = Criterion(
     name="taylor", title="Taylor", summary="Keeps the weights or channels whose removal would change the loss most, by its slope, squared.",
     function="prune_core.criteria.taylor:score", channel_function="prune_core.criteria.taylor:score_channels", options=TaylorOptions,
@@ -157,6 +261,40 @@ OBD = Criterion(
     "converged network, the loss without each weight in turn.",
     family="fisher",
 )  # fmt: skip
+OBS = Criterion(
+    name="obs", title="Optimal brain surgeon", family="fisher",
+    summary="Keeps the weights whose removal the others can make up for least, and moves those that stay to where the loss rises least.",
+    function="prune_core.criteria.obs:score", update="prune_core.criteria.obs:update", options=ObsOptions,
+    formula=r"s_q = \frac{w_q^2}{2 [H^{-1}]_{qq}}, \quad \delta w = -H^{-1}_{:,S} \, (H^{-1}_{SS})^{-1} w_S",
+    papers=(papers.HASSIBI_1993,), needs=frozenset({"data", "labels", "per_sample", "curvature", "trained"}), granularities=frozenset({"weight"}),
+    deviations=(
+        "The paper removes one weight at a time and ranks anew after each; here a pruning removes all by one ranking, and the others move to "
+        "where removing them one after the other ends.",
+        "The paper's derivatives are of the outputs under a squared error; here of the cross-entropy, by labels as the network predicts them.",
+        "The paper assumes a minimum, where the slope is zero, and so does this.",
+        "At most 2,000 weights are ranked unless an option says otherwise; layer-wise OBS is for larger networks.",
+    ),
+    oracle="A linear regression fitted again without the removed variables; the conditions for a constrained minimum; torch.linalg.inv of the explicit "
+    "matrix; in a converged network, the loss after each weight's removal and the others' move.",
+)  # fmt: skip
+L_OBS = Criterion(
+    name="l_obs", title="Layer-wise OBS", family="fisher",
+    summary="Keeps the weights whose removal would change what their layer puts out most, and fits those that stay to make up for the others.",
+    function="prune_core.criteria.l_obs:score", update="prune_core.criteria.l_obs:update", options=LObsOptions,
+    formula=r"s_j = \frac{w_j^2}{2 [A^{-1}]_{jj}}, \quad A = \frac{1}{n} \sum_{n} y_n y_n^\top, "
+    r"\quad w \leftarrow \arg\min_{v} (v - w)^\top A (v - w), \; v_j = 0 \text{ where } j \text{ goes}",
+    papers=(papers.DONG_2017,), needs=frozenset({"data", "trained"}), granularities=frozenset({"weight"}), default_allocation="per_layer",
+    deviations=(
+        "The paper removes one weight at a time and moves the others of its output after each. Here all go at once by the scores of one look, and "
+        "what stays is the least-squares fit, which no order of single moves can beat.",
+        "The paper's code looks at the inverse of the full layer throughout, so that later moves stir weights that are gone, and are masked again; "
+        "here weights of earlier prunings are left out of scores and fits.",
+        "The paper's code ranks biases with the weights; here they are fitted and never removed.",
+        "The paper's code adds 1e-6 to A as it is; here damping is in units of its mean diagonal.",
+        "The paper chooses a share for each layer; by default all layers lose the same share here.",
+    ),
+    oracle="Least-squares fits by numpy on the inputs that are left, layer by layer; the change of a layer's output, measured.",
+)  # fmt: skip
 
 KARNIN = Criterion(
     name="karnin", title="Karnin's sensitivity", signed=True,
@@ -175,4 +313,4 @@ KARNIN = Criterion(
     family="taylor",
 )  # fmt: skip
 
-TRAINED = (TAYLOR, FISHER, OBD, KARNIN)
+TRAINED = (TAYLOR, FISHER, OBD, OBS, L_OBS, KARNIN)

@@ -2,6 +2,8 @@
 
 import fnmatch
 import json
+import subprocess
+import sys
 import weakref
 import zipfile
 from itertools import product
@@ -126,6 +128,75 @@ class TestMemory:
         problem = memory.refusal(gradients, memory.allowed())
         assert problem is not None
         assert str(problem).startswith("criterion_options.per_sample_chunk: the run would take about ")
+
+    def test_that_a_criterion_inverts_is_counted_by_its_matrices(self, limits):
+        limits(memory=0.9)
+        wide = RunSpec(model="vgg_16", dataset="cifar_10", criterion="l_obs", protocol="iterative", model_options={"width": 0.5})
+        assert memory.needed(wide)["criterion"] >= 4 * 8 * (256 * 9) ** 2
+        few = RunSpec(criterion="obs", protocol="iterative", criterion_options={"include": ("fc3.weight",)})
+        assert memory.needed(few)["criterion"] == 4 * 8 * 1000**2
+        judged = RunSpec(protocol="judge", criterion=None, protocol_options={"criteria": ("l_obs",)})
+        assert memory.needed(judged)["criterion"] >= 4 * 8 * 785**2
+        assert memory.needed(RunSpec())["criterion"] == 0
+        whole = wide.model_copy(update={"model_options": wide.model_options.model_copy(update={"width": 1.0})})
+        assert memory.refusal(whole, memory.allowed()) is not None
+
+    def test_that_layerwise_obs_really_takes_is_at_most_what_is_told(self):
+        """The high-water mark of a process of its own: a layer of 2,304 inputs, all of whose weights it inverts over, and of 100 images' patches."""
+        code = """
+import torch
+from torch import nn
+from prune_core.catalogue.criteria.trained import LObsOptions
+from prune_core.catalogue.entry import Layer
+from prune_core.criteria import l_obs
+from prune_core.criteria.types import Scoring
+torch.set_num_threads(1)
+
+
+def asked(channels):
+    # a convolution of 100 images, whose two outputs have not the same weights left
+    model = nn.Sequential(nn.Conv2d(channels, 2, 3, padding=1))
+    left = {"0.weight": torch.ones_like(model[0].weight, dtype=torch.bool)}
+    left["0.weight"][1, 0, 0, 0] = False
+    batches = [(torch.randn(25, channels, 12, 12), torch.zeros(25, dtype=torch.int64)) for _ in range(4)]
+    weights = {"0.weight": model[0].weight}
+    return Scoring(model, weights, {}, batches, LObsOptions(), torch.Generator().manual_seed(0), left=left)
+
+
+def peak():
+    return next(1024 * int(line.split()[1]) for line in open("/proc/self/status") if line.startswith("VmHWM"))
+
+
+for channels in (8, 256):  # the first brings what torch and LAPACK keep for themselves
+    question = asked(channels)
+    before = peak()
+    l_obs.score(question)
+    l_obs.update(question, question.left)
+print(peak() - before, 8 * LObsOptions().matrices([Layer(name="", title="", shape=(2, 256, 3, 3))]))
+"""
+        done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+        took, told = map(int, done.stdout.split())
+        assert 2 * 8 * 2304**2 < took < told + 20e6
+
+    def test_that_a_matrix_over_all_weights_would_take_is_refused_by_their_number(self, store):
+        words = (
+            r"max_weights: obs inverts a matrix over all weights that it ranks, at most 2,000, and here are 266,200\. Rank fewer by "
+            r"criterion_options\.include, such as fc3\.weight alone, or choose l_obs"
+        )
+        spec = RunSpec(criterion="obs", protocol="iterative")
+        with pytest.raises(SpecError, match=words):
+            submit(store, spec)
+        with pytest.raises(RunError, match=words):
+            next(run(spec))
+        few = spec.model_copy(update={"criterion_options": spec.criterion_options.model_copy(update={"include": ("fc3.*",)})})
+        assert memory.refusal(few, memory.allowed()) is None
+        for protocol, options in (
+            ("score", {"criteria": ("snip", "obs")}),
+            ("judge", {"criteria": ("obs",)}),
+            ("judge", {"cut_by": "obs"}),
+        ):
+            asked = RunSpec(protocol=protocol, criterion=None, protocol_options=options)
+            assert str(memory.refusal(asked, memory.allowed())).startswith("protocol_options.criteria: obs inverts a matrix")
 
     def test_limit_can_be_raised(self, limits):
         spec = RunSpec(model="small_conv", dataset="mnist", batch_size=65_536)
