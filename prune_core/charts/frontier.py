@@ -64,15 +64,17 @@ class Frontier(NamedTuple):
     def sentence(self) -> str:
         if not self.rows:
             return "No criterion has been asked for its limits yet."
-        worst = min(self.rows, key=lambda row: row.first)
-        lost = words.listed([name for name, s in zip(self.layers, worst.collapses, strict=True) if s == worst.first])
-        said = f"{worst.words} is the first to lose a whole layer, {lost} at {words.share(worst.first)} removed"
+        worst = min(row.first for row in self.rows)
+        first = [row for row in self.rows if row.first == worst]
+        said = f"{words.listed([row.words for row in first])} {'is' if len(first) == 1 else 'are'} the first to lose a whole layer"
+        lost = [name for name, s in zip(self.layers, first[0].collapses, strict=True) if s == worst]
+        said += f", {words.listed(lost)} at {words.share(worst)} removed" if len(first) == 1 else f", at {words.share(worst)} removed"
         whole = [row for row in self.rows if row.first == 1]
         if not whole:
             last = max(self.rows, key=lambda row: row.first)
-            return f"{said}; {last.words} holds out longest, to {words.share(last.first)}."
+            return f"{said}." if last.first == worst else f"{said}; {last.words} holds out longest, to {words.share(last.first)}."
         names, until = words.listed([row.words for row in whole]), words.share(min(row.sparsities[-1] for row in whole))
-        if worst.first == 1:
+        if worst == 1:
             return f"Up to {until} removed, every layer keeps something with {names}."
         return f"{said}; with {names} every layer keeps something up to {until}."
 
