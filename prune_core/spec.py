@@ -3,7 +3,7 @@
 import hashlib
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, ValidationError, field_validator, model_validator
@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, ValidationErr
 from . import catalogue
 from .catalogue import Allocation, Criterion, DataSet, Entry, Model, Options, Protocol
 from .catalogue.entry import DataSetOptions
-from .catalogue.protocols import JudgeOptions
+from .spec_rules import problems_between
 from .steps import DECILES, Granularity, percent
 from .wording import Problem, SpecError, problems_of, refuse, shown, unknown
 
@@ -27,7 +27,6 @@ BY_SIZE = {"smallest": "smallest first", "largest": "largest first", "random": "
 METHODS = {"from_scratch": "{}, from scratch", "mask_control": "{}, {} mask", "train_longer": "{}, trained on"}
 LONGEST_JSON = 1_000_000
 NAMED = 3  # criteria that a title names one by one
-MOST_COUNTS = 6_000  # of an agreement: up to nine characters each
 
 
 class Parent(BaseModel):
@@ -155,128 +154,9 @@ class RunSpec(BaseModel):
 
     @model_validator(mode="after")
     def fits_together(self) -> Self:
-        if wrong := self.class_problems():
+        if wrong := problems_between(self):
             raise SpecError(wrong)
-        problems = [*self.shape_problems(), *self.criterion_problems(), *self.allocation_problems(), *self.score_problems()]
-        if self.augment and not self.dataset_entry.augmentation:
-            able = ", ".join(sorted(d.name for d in catalogue.datasets.values() if d.augmentation))
-            problems.append(Problem("augment", f"{self.dataset} has no augmentation. Choices: false. Data sets that have: {able}."))
-        if self.data_options.labels == "random" and "training" not in self.protocol_entry.uses:
-            problems.append(
-                Problem("dataset_options.labels", f"{self.protocol} trains nothing, and scores see true labels. Choices: true.")
-            )
-        problems += [*self.judge_problems(), *self.recording_problems(), *self.parent_problems(), *self.batch_problems()]
-        if problems:
-            raise SpecError(problems)
         return self
-
-    def class_problems(self) -> list[Problem]:
-        """Before all others, which ask what the options make of the data set."""
-        count = len(catalogue.datasets[self.dataset].classes)
-        if wrong := [c for c in self.data_options.classes if not 0 <= c < count]:
-            return [Problem("dataset_options.classes", f"{self.dataset} has classes 0 to {count - 1}, got {wrong[0]}.")]
-        if len(self.data_options.classes) == count:
-            return [Problem("dataset_options.classes", f"these are all {count} classes of {self.dataset}. Leave it out.")]
-        return []
-
-    def shape_problems(self) -> list[Problem]:
-        model, data = self.model_entry, self.dataset_entry
-        if data.shape == model.input_shape:
-            return []
-        fits = sorted(d.name for d in catalogue.datasets.values() if d.shape == model.input_shape) or ["none yet"]
-        return [
-            Problem(
-                "dataset",
-                f"{data.name} has images of {data.shape} and {model.name} takes {model.input_shape}. Data sets that fit: {', '.join(fits)}.",
-            )
-        ]
-
-    def criterion_problems(self) -> list[Problem]:
-        if "criterion" not in self.protocol_entry.uses:
-            return []
-        entry = self.criterion_entry
-        if entry is None and "parent" in self.protocol_entry.uses:
-            return []
-        if entry is None:
-            return [Problem("criterion", f"{self.protocol} needs one. Choices: {', '.join(sorted(catalogue.criteria))}.")]
-        problems = []
-        if self.granularity is not None and self.granularity not in entry.granularities:
-            problems.append(
-                Problem("granularity", f"{entry.name} ranks {' or '.join(sorted(entry.granularities))}s, got '{self.granularity}'.")
-            )
-        if self.resolved_granularity == "channel" and not self.model_entry.channel_groups:
-            takes = self.dataset_entry.shape
-            fits = sorted(m.name for m in catalogue.models.values() if m.channel_groups and m.input_shape == takes)
-            problems.append(Problem("model", f"{self.model} has no channels to prune. Models that have: {', '.join(fits)}."))
-        if "batch_norm" in entry.needs and not self.normalises:
-            ranks = sorted(c.name for c in catalogue.criteria.values() if "channel" in c.granularities and "batch_norm" not in c.needs)
-            problems.append(
-                Problem("criterion", f"{entry.name} reads batch norm, which {self.model} has not. Choices: {', '.join(ranks)}.")
-            )
-        options = self.criterion_options
-        if getattr(options, "per_sample", False) and getattr(options, "bn_mode", None) == "train":
-            problems.append(
-                Problem(
-                    "criterion_options.bn_mode",
-                    f"'train' couples the images of a batch, and {entry.name} asks for the gradient of each alone. Choices: eval.",
-                )
-            )
-        if getattr(options, "reinit_after", "no") != "no" and self.protocol != "prune_at_init" and self.parent is None:
-            problems.append(Problem("criterion_options.reinit_after", f"{self.protocol} never draws weights anew. Choices: no."))
-        if getattr(options, "adjusts", False) and self.protocol == "prune_at_init":
-            problems.append(
-                Problem(
-                    "criterion",
-                    f"{entry.name} adjusts what is left to what training had reached, and {self.protocol} prunes before any. Set protocol to "
-                    "iterative, or criterion_options.update to none.",
-                )
-            )
-        problems += [
-            Problem(f"criterion_options.{name}", f"says something of {unit}s alone, and {self.resolved_granularity}s are ranked here. Leave it out.")
-            for name, unit in options.only.items()
-            if unit != self.resolved_granularity and getattr(options, name) != type(options).model_fields[name].default
-        ]  # fmt: skip
-        asked, source = getattr(options, "n_examples", None), getattr(options, "source", "train")
-        there = self.dataset_entry.validation if source == "validation" else self.dataset_entry.train
-        if isinstance(asked, int) and asked > there:
-            problems.append(
-                Problem("criterion_options.n_examples", f"must be at most {there:,}, the {source} images of {self.dataset}, got {asked:,}.")
-            )
-        wrong = [c for c in getattr(options, "classes", ()) if not 0 <= c < len(self.dataset_entry.classes)]
-        if wrong:
-            problems.append(
-                Problem(
-                    "criterion_options.classes", f"{self.dataset} has classes 0 to {len(self.dataset_entry.classes) - 1}, got {wrong[0]}."
-                )
-            )
-        return problems
-
-    def allocation_problems(self) -> list[Problem]:
-        entry, granularity = self.allocation_entry, self.resolved_granularity
-        if entry is None:
-            return []
-        problems = []
-        if granularity not in entry.granularities:
-            fits = sorted(a.name for a in catalogue.allocations.values() if granularity in a.granularities)
-            problems.append(
-                Problem("allocation", f"{entry.name} shares out weights, and {granularity}s are pruned here. Choices: {', '.join(fits)}.")
-            )
-        target = getattr(self.protocol_options, "target", "smallest")
-        if target in DECILES and entry.within == "network":
-            fits = sorted(a.name for a in catalogue.allocations.values() if a.within == "layer" and granularity in a.granularities)
-            problems.append(
-                Problem(
-                    "protocol_options.target",
-                    f"{target} is cut within each layer, and allocation {entry.name} ranks over all of them. "
-                    f"Allocations that fit: {', '.join(fits)}.",
-                )
-            )
-        given, ranked = getattr(self.allocation_options, "fractions", ()), self.ranked_layers
-        if given and ranked and len(given) != len(ranked):
-            problems.append(
-                Problem("allocation_options.fractions", f"{self.model} needs {len(ranked)} ({', '.join(ranked)}), got {len(given)}.")
-            )
-        return problems
 
     @property
     def ranked_layers(self) -> tuple[str, ...]:
@@ -287,127 +167,10 @@ class RunSpec(BaseModel):
             return ()
         return tuple(layer.title for layer in self.model_entry.layers)
 
-    def batch_problems(self) -> list[Problem]:
-        """Batch norm over single numbers can't standardise one image: no batch that trains it, or scores in training mode, may be so short."""
-        if self.model_entry.least_batch == 1:
-            return []
-        found, options = [], self.criterion_options
-        if "training" in self.protocol_entry.uses:
-            found.append(("batch_size", self.resolved().batch_size, self.dataset_entry.train))
-        if getattr(options, "bn_mode", None) == "train" or getattr(options, "calibrate_bn", 0):
-            asked = getattr(options, "n_examples", None)
-            images = asked if isinstance(asked, int) else self.dataset_entry.train
-            found.append(("criterion_options.scoring_batch", getattr(options, "scoring_batch", None), images))
-        return [
-            Problem(
-                field,
-                f"{size:,} leaves a last batch of one image of {images:,}, and {self.model} needs two for batch norm. Choose another.",
-            )
-            for field, size, images in found
-            if size and (size == 1 or images % size == 1)
-        ]
-
-    def parent_problems(self) -> list[Problem]:
-        reads = "parent" in self.protocol_entry.uses
-        if reads and self.parent is None:
-            return [
-                Problem("parent", f"{self.protocol} starts from a finished run: name it by fingerprint, group, event and mask_checksum.")
-            ]
-        if not reads and self.parent is not None:
-            able = sorted(p.name for p in catalogue.protocols.values() if "parent" in p.uses)
-            return [Problem("parent", f"{self.protocol} starts from nothing. Protocols that start from another run: {', '.join(able)}.")]
-        return []
-
     @property
     def normalises(self) -> bool:
         """Whether batch norm stands behind every layer that can lose channels."""
         return all(group.batch_norm is not None for group in self.model_entry.channel_groups)
-
-    def score_problems(self) -> list[Problem]:
-        problems = []
-        judging = isinstance(self.protocol_options, JudgeOptions)
-        for name in getattr(self.protocol_options, "criteria", ()):
-            if name not in catalogue.criteria:
-                problems.append(Problem("protocol_options.criteria", unknown(name, catalogue.criteria)))
-            elif not (judging or "weight" in catalogue.criteria[name].granularities or self.model_entry.channel_groups):
-                problems.append(Problem("protocol_options.criteria", f"{name} ranks channels, and {self.model} has none to prune."))
-            elif "batch_norm" in catalogue.criteria[name].needs and not self.normalises:
-                problems.append(Problem("protocol_options.criteria", f"{name} reads batch norm, which {self.model} has not."))
-        for s in getattr(self.protocol_options, "sparsities", ()):
-            if not 0 <= s < 1:
-                problems.append(Problem("protocol_options.sparsities", f"must be at least 0 and below 1, got {s:g}."))
-                break
-        for n in getattr(self.protocol_options, "batch_sizes", ()):
-            if not 1 <= n <= self.dataset_entry.train:
-                problems.append(Problem("protocol_options.batch_sizes", f"must be between 1 and {self.dataset_entry.train:,}, got {n:,}."))
-        if not problems and getattr(self.protocol_options, "measure", ()) == ("agreement",):
-            problems += [Problem("protocol_options.measure", why) for why in self.agreement_problems()]
-        return problems
-
-    def agreement_problems(self) -> list[str]:
-        """Why criteria can't be compared as asked, in words."""
-        options: Any = self.protocol_options
-        names, problems = options.criteria, []
-        if len(set(names)) < max(2, len(names)):
-            problems.append(f"agreement compares two criteria or more, each once, got {', '.join(names)}.")
-        elif common_granularity(names) is None:
-            units = (f"{name} ranks {'weights' if 'weight' in catalogue.criteria[name].granularities else 'channels'}" for name in names)
-            problems.append(f"agreement compares criteria that rank the same units: {', '.join(units)}.")
-        if options.classes != "all" or len(options.batch_sizes) > 1:
-            problems.append("agreement compares criteria that saw the same images: set classes to all, and one of batch_sizes.")
-        if options.rounds != "once":
-            problems.append("agreement compares scores that were asked for once: set rounds to once.")
-        if (n := len(names) * (len(names) - 1) // 2 * len(options.sparsities)) > MOST_COUNTS:
-            problems.append(
-                f"agreement of {len(names)} criteria at {len(options.sparsities)} sparsities makes {n:,} counts, and at most {MOST_COUNTS:,} "
-                "go into one event. Ask for fewer criteria or sparsities."
-            )
-        return problems
-
-    def judge_problems(self) -> list[Problem]:
-        options = self.protocol_options
-        if not isinstance(options, JudgeOptions):
-            return []
-        problems, train = list[Problem](), self.dataset_entry.train
-        if options.unit == "channel" and not self.model_entry.channel_groups:
-            fits = sorted(m.name for m in catalogue.models.values() if m.channel_groups)
-            problems.append(Problem("model", f"{self.model} has no channels to take out. Models that have: {', '.join(fits)}."))
-        able = sorted(c.name for c in catalogue.criteria.values() if options.unit in c.granularities)
-        for field, names in (("criteria", options.criteria), ("cut_by", (options.cut_by,) if options.cut_by else ())):
-            problems += [
-                Problem(f"protocol_options.{field}", f"{name} ranks no {options.unit}s, which are taken out here. Choices: {', '.join(able)}.")
-                for name in names if name in catalogue.criteria and name not in able
-            ]  # fmt: skip
-        if options.cut_by and options.cut_by not in catalogue.criteria:
-            problems.append(Problem("protocol_options.cut_by", unknown(options.cut_by, able)))
-        for field in ("images", "n_examples"):
-            if (asked := getattr(options, field)) and asked > train:
-                problems.append(
-                    Problem(
-                        f"protocol_options.{field}", f"must be at most {train:,}, the training images of {self.dataset}, got {asked:,}."
-                    )
-                )
-        return problems
-
-    def recording_problems(self) -> list[Problem]:
-        """What training records can be read only after some, and only in the run that trained."""
-        protocol, options, known = self.protocol_entry, self.protocol_options, catalogue.criteria
-        scores = "criterion" in protocol.uses and "parent" not in protocol.uses
-        asked = [("criterion", self.criterion if scores else None), ("protocol_options.cut_by", getattr(options, "cut_by", None))]
-        asked += [("protocol_options.criteria", name) for name in getattr(options, "criteria", ())]
-        reading = [(field, name) for field, name in asked if name and name in known and "recorded" in known[name].needs]
-        if not reading:
-            return []
-        field, name = reading[0]
-        if not protocol.trains_first:
-            able = sorted(p.name for p in catalogue.protocols.values() if p.trains_first)
-            return [
-                Problem(
-                    field,
-                    f"{name} reads what training recorded, and {self.protocol} asks before any. Protocols that train first: {', '.join(able)}.",
-                )
-            ]
-        return [] if self.epochs else [Problem("epochs", f"must be at least 1 where {name} reads what training recorded, got 0.")]
 
     @property
     def model_entry(self) -> Model:
@@ -563,12 +326,6 @@ class RunSpec(BaseModel):
         """Which units a pruning removes, in words: "smallest first", "by lot"; empty where nothing says so."""
         by = BY_SIZE if self.criterion_entry and self.criterion_entry.family == "magnitude" else BY_SCORE
         return by.get(getattr(self.protocol_options, "target", ""), "")
-
-
-def common_granularity(names: Sequence[str]) -> Granularity | None:
-    """What all of the criteria rank, weights before channels; None where they have no unit in common."""
-    common = frozenset[Granularity]({"weight", "channel"}).intersection(*(catalogue.criteria[name].granularities for name in names))
-    return "weight" if "weight" in common else "channel" if common else None
 
 
 def nested(data: Mapping[str, Any]) -> dict[str, Any]:

@@ -4,8 +4,11 @@ import os
 import tempfile
 from pathlib import Path
 
+import hypothesis
 import pytest
 
+hypothesis.settings.register_profile("espalier", deadline=None)  # a busy machine is no counterexample
+hypothesis.settings.load_profile("espalier")
 SESSION_HOME = tempfile.mkdtemp(prefix="espalier-tests-")
 os.environ["ESPALIER_HOME"] = SESSION_HOME
 os.environ.setdefault("OMP_NUM_THREADS", "1")

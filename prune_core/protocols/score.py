@@ -11,7 +11,8 @@ from typing import Any
 
 from .. import catalogue
 from ..catalogue import Criterion
-from ..spec import RunSpec, common_granularity
+from ..spec import RunSpec
+from ..spec_rules import common_granularity
 from ..steps import Granularity, Initialise, Measure, Prune, Score, Step
 from .schedules import sparsities
 

@@ -84,8 +84,8 @@ def titled(fig: go.Figure, title: str, rows: list[dict[str, Any]], marks: str) -
     return fig.update_layout(title={"text": said, "x": 0.02, "y": 0.96, "font": {"size": 17}}, margin=margin, paper_bgcolor=LIGHT.paper)
 
 
-def pictures(figures: Mapping[str, go.Figure]) -> None:
-    """Write results/NAME.png of every figure, drawn by a real browser."""
+def pictures(figures: Mapping[str, go.Figure], to: Path = RESULTS) -> None:
+    """Write NAME.png of every figure, drawn by a real browser."""
     found = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
     with TemporaryDirectory() as folder, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=found, args=FLAGS)
@@ -97,8 +97,8 @@ def pictures(figures: Mapping[str, go.Figure]) -> None:
             tab.goto(page.as_uri())
             tab.locator(".js-plotly-plot .main-svg").first.wait_for()
             tab.add_style_tag(content="body { margin: 0 }")
-            tab.screenshot(path=RESULTS / f"{name}.png")
-            print(RESULTS.name, f"{name}.png")
+            tab.screenshot(path=to / f"{name}.png")
+            print(to.name, f"{name}.png")
         browser.close()
 
 

@@ -3,7 +3,8 @@
     ESPALIER_HOME=/some/folder python -m tests.bench.random_labels        # about two hours on two cores; needs MNIST in ESPALIER_DATA
     ESPALIER_HOME=/some/folder python -m tests.bench.random_labels --model lenet_300_100 --epochs 2 --to /some/folder
 
-The runs stay in the store of ESPALIER_HOME: finished ones are not run again, and Compare shows their curves. Writes random_labels.json and .md.
+The runs stay in the store of ESPALIER_HOME: finished ones are not run again, and Compare shows their curves. Writes random_labels.json and .md,
+and the picture, figure_4.png.
 """
 
 import argparse
@@ -13,9 +14,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import plotly.graph_objects as go
+
 from prune_core import RunSpec, __version__, catalogue
+from prune_core.charts.theme import LIGHT, figure
 from prune_core.store import Run, Store
 
+from .drawing import pictures
 from .stored import finished
 
 RESULTS = Path(__file__).parent / "results"
@@ -81,6 +86,36 @@ def lines(rows: list[dict[str, Any]], model: str, epochs: int) -> Iterator[str]:
         yield f"| {r['name']} | {r['weights_kept']:,} of {r['weights']:,} | {losses} | {right} | {r['published']} |"
 
 
+def drawn(rows: list[dict[str, Any]], model: str, epochs: int) -> go.Figure:
+    """Training loss over epochs, a line a run; true labels solid, random ones dashed."""
+    fig = figure(
+        LIGHT, 520, margin={"l": 62, "r": 210, "t": 84, "b": 64}, xaxis={"title": {"text": "Epoch"}, "range": [0, epochs + 0.5]},
+        yaxis={"title": {"text": "Mean training loss of an epoch"}, "rangemode": "tozero"},
+    )  # fmt: skip
+    for r in rows:
+        random, pruned = "random" in r["name"], "removed" in r["name"]
+        colour = LIGHT.style("snip" if pruned else "random").colour if "decay" not in r["name"] else LIGHT.style("magnitude").colour
+        fig.add_scatter(
+            x=list(range(1, len(r["loss"]) + 1)), y=r["loss"], mode="lines", line={"color": colour, "width": 2.25, "dash": "6px,4px" if random else "solid"},
+        )  # fmt: skip
+    for y, r in spread([(r["loss"][-1], r) for r in rows]):
+        fig.add_annotation(
+            x=1, xref="paper", y=y, text=r["name"], showarrow=False, xanchor="left", xshift=6, font={"size": 13, "color": LIGHT.text}
+        )
+    fig.add_hline(math.log(10), line={"color": LIGHT.soft, "width": 1, "dash": "dot"})
+    said = f"<b>SNIP, Figure 4: {catalogue.models[model].title} on MNIST, true and random labels</b><br><span style='font-size:13px'>"
+    said += f"{epochs} epochs, seed 0. Dotted: guessing, ln 10. The paper prints no numbers.</span>"
+    return fig.update_layout(title={"text": said, "x": 0.02, "y": 0.96, "font": {"size": 17}}, paper_bgcolor=LIGHT.paper)
+
+
+def spread(ends: list[tuple[float, dict[str, Any]]]) -> list[tuple[float, dict[str, Any]]]:
+    """Where the names of lines stand: at their ends, apart from each other by a line of text."""
+    apart, found = 0.14, list[tuple[float, dict[str, Any]]]()
+    for y, row in sorted(ends, key=lambda end: end[0]):
+        found.append((max(y, found[-1][0] + apart) if found else y, row))
+    return found
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", choices=["lenet_5", "lenet_300_100"], default="lenet_5")
@@ -91,6 +126,7 @@ def main() -> None:
     runs = {r.fingerprint: r for r in finished(store, specs)}
     rows = [row(line, runs[spec.fingerprint], store) for line, spec in zip(LINES, specs, strict=True)]
     (asked.to / "random_labels.json").write_text(json.dumps(rows, indent=1) + "\n")
+    pictures({"figure_4": drawn(rows, asked.model, asked.epochs)}, asked.to)
     told = "\n".join(lines(rows, asked.model, asked.epochs))
     (asked.to / "random_labels.md").write_text(told + "\n")
     print(told)

@@ -68,7 +68,7 @@ def counts(flags, ranked):
 
 STATES = st.tuples(st.integers(0, 10_000), st.sampled_from([0.5, 0.9, 1.0]))
 SPARSITIES = st.integers(0, 99).map(lambda i: i / 100)
-FEW = settings(max_examples=15, deadline=None)
+FEW = settings(max_examples=15)
 
 
 @pytest.mark.parametrize(("entry", "granularity", "options"), MEMBERS, ids=IDS)

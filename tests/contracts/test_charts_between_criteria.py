@@ -184,7 +184,9 @@ class TestFrontier:
             "Magnitude is the first to lose a whole layer, Layer 2 at 90 % removed; SynFlow holds out longest, to 99 %."
         )
         alike = scored("magnitude", (0.9, 0.99, 0.999), ((1, 1, 9), (1, 0, 9), (0, 0, 9)))
-        assert frontier.frontier([told(ONCE, alike)]).sentence == "SynFlow and Magnitude are the first to lose a whole layer, at 99 % removed."
+        assert (
+            frontier.frontier([told(ONCE, alike)]).sentence == "SynFlow and Magnitude are the first to lose a whole layer, at 99 % removed."
+        )
 
     def test_scorings_of_single_classes_and_of_channels_are_no_part_of_it(self):
         from dataclasses import replace

@@ -102,7 +102,7 @@ class TestEveryRun:
             assert (history.finished is not None) == (i == len(events))
 
 
-@limits(max_examples=8, deadline=None)
+@limits(max_examples=8)
 @given(st.sampled_from(["iterative", "recorded"]), st.integers(1, 120))
 def test_a_run_stopped_at_any_moment_resumes_to_the_same_sha256(tmp_path_factory, name, n):
     spec, folder = SMALL[name], Folder(tmp_path_factory.mktemp("run"))

@@ -52,7 +52,6 @@ def by_the_loop(sums, sizes, count):
     return [Fraction(size) for size in sizes]
 
 
-@settings(deadline=None)
 @given(SHAPES, SPARSITIES)
 def test_erk_is_the_papers_loop_rounded_by_largest_remainders(shapes, sparsity):
     sizes = [prod(shape) for shape in shapes.values()]
@@ -62,7 +61,6 @@ def test_erk_is_the_papers_loop_rounded_by_largest_remainders(shapes, sparsity):
     assert counts(shapes, "erk", sparsity) == by_largest_remainders(ideal, count)
 
 
-@settings(deadline=None)
 @given(SHAPES, SPARSITIES)
 def test_er_is_the_same_loop_without_kernel_sizes(shapes, sparsity):
     sizes = [prod(shape) for shape in shapes.values()]
@@ -138,7 +136,6 @@ def demands(draw):
     return weights, list(lower), upper, draw(st.integers(sum(lower), sum(upper)))
 
 
-@settings(deadline=None)
 @given(demands())
 @example(((1, 1), [0, 100], [1000, 1000], 150))
 @example(((3, 1), [0, 0], [10, 1000], 100))
@@ -166,7 +163,7 @@ def exact_lamp(weights, keys):
     return [square / total if total else Fraction(0) for square, total in zip(squares, sums, strict=True)]
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.lists(st.integers(-20, 20).map(lambda i: i / 8), min_size=1, max_size=200), st.randoms(use_true_random=False))
 def test_lamp_is_its_definition_over_all_pairs(weights, chance):
     keys = list(range(len(weights)))
@@ -181,7 +178,6 @@ def test_the_largest_of_a_hundred_thousand_weights_scores_exactly_one():
     assert of_layer(weights, np.arange(weights.size))[np.abs(weights).argmax()] == 1
 
 
-@settings(deadline=None)
 @given(LAYERS, SPARSITIES)
 def test_lamp_keeps_of_every_layer_what_its_exact_scores_say(rows, sparsity):
     weights = {f"layer{i}": torch.tensor(row, dtype=torch.float32) for i, row in enumerate(rows)}
@@ -262,7 +258,6 @@ def test_a_decile_of_seven_starts_at_its_rank_rounded_down():
     assert gone(values, alive, "decile_3", 0.3) == [[2, 3]]
 
 
-@settings(deadline=None)
 @given(LAYERS, SPARSITIES, st.integers(0, 3), st.sampled_from(["per_layer", "fractions"]))
 def test_the_lowest_decile_is_smallest_and_the_top_is_largest_with_any_ties(rows, sparsity, seed, allocation):
     values = {f"layer{i}": torch.tensor(row, dtype=torch.float64) for i, row in enumerate(rows)}
