@@ -9,7 +9,7 @@ half of the epochs before the first of five prunings. Finished seeds are kept in
 
 from .studying import Study, carry_out
 
-AT_START, WHILE_TRAINING = ("snip", "grasp", "synflow", "random"), ("magnitude", "obd")
+AT_START, WHILE_TRAINING = ("snip", "grasp", "synflow", "random"), ("magnitude", "obd", "l_obs")
 PUBLISHED = {
     ("lenet_300_100", "snip", 0.95): "1.6 (SNIP, Table 1)", ("lenet_300_100", "snip", 0.98): "2.4 (SNIP, Table 1)",
     ("lenet_300_100", "magnitude", 0.9): "1.6 at 91.7 % (Han et al., quoted in SNIP, Table 1)",

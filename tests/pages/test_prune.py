@@ -95,7 +95,10 @@ def test_every_option_of_a_criterion_has_a_widget_with_its_help(page, name):
     helps = {w.help for kind in (shown.selectbox, shown.number_input, shown.text_input, shown.toggle) for w in kind}
     entry = catalogue.criteria[name]
     without_effect = {"include_bias"} if "weight" not in entry.granularities else set()  # channels have no biases to rank
-    without_effect |= {"bn_mode"} if getattr(entry.options(), "per_sample", False) else set()  # one choice is left, and stands
+    # where one choice is left, it stands
+    without_effect |= {"bn_mode"} if getattr(entry.options(), "per_sample", False) else set()
+    without_effect |= {"source"} if getattr(entry.options(), "n_examples", 0) > catalogue.datasets["digits"].validation else set()
+    without_effect |= {"include_bias"} if name == "l_obs" else set()  # which keeps them all
     assert {info.description for field, info in entry.options.model_fields.items() if field not in without_effect} <= helps
 
 
