@@ -154,6 +154,16 @@ def test_judging_is_told_in_six_lines_however_many_layers_there_are():
     assert lines[2].words == "Take out 300 weights, each alone, and measure the loss on 1,000 training images"
 
 
+@pytest.mark.parametrize(("options", "said"), [({}, True), ({"update": "none"}, False)])
+def test_a_criterion_that_adjusts_what_is_left_says_so_beside_every_pruning(options, said):
+    spec = RunSpec(criterion="l_obs", protocol="iterative", criterion_options=options)
+    assert [s.adjusts for s in prunings(spec)] == [said] * 5
+    (line,) = (line for line in staircase(spec).lines if "remove the" in line.words)
+    assert line.words.startswith("Five times: score with Layer-wise OBS on 1,000 images, remove the lowest-scored weights")
+    assert ("weights and adjust what is left, train" in line.words) == said
+    assert not any(s.adjusts for s in prunings(RunSpec(criterion="obd", protocol="iterative")))
+
+
 def test_training_a_new_draw_after_scoring_is_an_option_of_snip():
     kinds = [(s.kind, getattr(s, "purpose", "")) for s in plan(RunSpec(criterion_options={"reinit_after": "glorot"}))]
     assert ("initialise", "reinitialise") in kinds
