@@ -30,6 +30,9 @@ class Unreadable(StoreError):  # noqa: N818
     """Something that was stored is damaged: asking again will not help."""
 
 
+WAY_OUT = "If the database is damaged, stop Espalier and run `python -m prune_core repair`: it keeps all that can be read."
+
+
 class Damaged(StoreError):  # noqa: N818
     """The database itself is damaged; `python -m prune_core repair` is the way out."""
 
@@ -163,10 +166,10 @@ def run_of(row: Row[Any]) -> Run:
             environment=None if row.code is None else Environment(row.code, row.torch or "?", row.device or "?"),
         )  # fmt: skip
     except (SpecError, ValidationError, ValueError, TypeError, RecursionError) as error:
-        raise Unreadable(f"run {row.id}: its row can't be read ({shown(str(error))}).") from error
+        raise Unreadable(f"run {row.id}: its row can't be read ({shown(str(error))}). {WAY_OUT}") from error
     if run.state not in STATES or not all(map(isinstance, run, KINDS)):
         wrong = [name for name, value, kinds in zip(Run._fields, run, KINDS, strict=True) if not isinstance(value, kinds)]
-        raise Unreadable(f"run {row.id}: its row can't be read ({', '.join(wrong) or 'state'}: nothing that was ever written).")
+        raise Unreadable(f"run {row.id}: its row can't be read ({', '.join(wrong) or 'state'}: nothing that was ever written). {WAY_OUT}")
     return run
 
 

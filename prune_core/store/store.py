@@ -25,6 +25,7 @@ from .records import (
     ENDED,
     LONGEST_NAME,
     LONGEST_NOTES,
+    WAY_OUT,
     AttemptRecord,
     Environment,
     NoSuchRun,
@@ -163,7 +164,7 @@ class Store:
         try:
             return [Numbered(number, from_json(data)) for number, data in rows]
         except ValueError as error:
-            raise Unreadable(f"run {run_id}: one of its events can't be read.") from error
+            raise Unreadable(f"run {run_id}: one of its events can't be read. {WAY_OUT}") from error
 
     def history(self, run_id: str) -> History:
         """All events of the run so far, folded."""
