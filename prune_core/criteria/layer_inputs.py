@@ -9,6 +9,8 @@ from torch.nn import functional as F
 from ..catalogue.criteria.trained import PATCHES
 from .types import Batch, CriterionError
 
+LEAST = 1e-200  # curvature of a layer that nothing ever reaches: its weights are worth next to nothing, and stay what they are
+
 
 def second_moments(
     model: nn.Module, layer: nn.Linear | nn.Conv2d, batches: Sequence[Batch], places: int, damping: float, chance: Generator
@@ -39,7 +41,7 @@ def second_moments(
         handle.remove()
     total /= count
     mean = float(total.diagonal().mean())
-    total.diagonal().add_(damping * mean if mean else 1.0)  # a layer that nothing ever reaches: any curvature says that nothing is lost
+    total.diagonal().add_(damping * mean if mean else LEAST)
     return total
 
 

@@ -197,16 +197,18 @@ def test_an_input_that_is_always_zero_is_worth_nothing_and_harms_nothing():
     torch.testing.assert_close(l_obs.update(question, kept)["0.weight"], net.weights["0.weight"].detach())
 
 
-def test_a_layer_that_nothing_reaches_keeps_what_it_has():
+def test_layers_that_nothing_reaches_keep_what_they_have():
+    """Black images: nothing but the first bias comes behind the first layer, which has none, and where a ReLU stops that, nothing at all."""
     net = convolutional()
+    for images, _ in net.batches:
+        images.zero_()
     with torch.no_grad():
-        net.model[0].weight.zero_()
         net.model[2].bias.fill_(-1.0)
-        net.model[2].weight.zero_()
     kept = some(net, 0.5)
-    values = l_obs.update(asked(net, LObsOptions()), kept)
-    assert not l_obs.score(asked(net, LObsOptions()))["2.weight"].any()
-    torch.testing.assert_close(values["5.weight"], net.weights["5.weight"].detach() * kept["5.weight"])
+    scores, values = (f(asked(net, LObsOptions()), *told) for f, told in ((l_obs.score, ()), (l_obs.update, (kept,))))
+    for name in ("0.weight", "2.weight", "5.weight"):
+        assert float(scores[name].max()) < 1e-6
+        torch.testing.assert_close(values[name], net.weights[name].detach() * kept[name])
 
 
 def test_weights_that_nothing_parts_are_refused_in_words():
@@ -267,4 +269,26 @@ def test_in_a_run_what_is_left_is_fitted_on_the_images_that_were_scored(round):
     net.put(values)
     net.apply_masks(kept, None)
     assert all(not net.parameters[n][~mask].any() for n, mask in kept.items())
-    assert not any(p.equal(before[n]) for n, p in net.parameters.items())
+    assert all(p.equal(values[n].float()) and not p.equal(before[n]) for n, p in net.parameters.items())
+
+
+def test_in_a_run_the_scores_of_a_later_round_leave_out_what_went_before():
+    """The output layer of LeNet-300-100: its first class, the inverse over what is left of it taken by numpy."""
+    options = LObsOptions(n_examples=200, damping=1e-3)
+    data = open_data(catalogue.datasets["digits"], torch.device("cpu"), print)
+    net = network("lenet_300_100")
+    left = torch.rand(10, 100, generator=torch.Generator().manual_seed(0)) < 0.5
+    net.apply_masks({"fc3.weight": left}, None)
+    found = score(Score(criterion="l_obs", options=options.model_dump(mode="json"), round=2), net, data, 5)["fc3.weight"][0]
+    x = torch.cat([x for x, _ in scoring_batches(data, options, 5, 2)]).flatten(1)
+    with torch.no_grad():
+        y = net.module.fc2(net.module.fc1(x).relu()).relu().double().numpy()
+    alive = left[0].numpy()
+    y = np.hstack([y, np.ones((200, 1))])
+    moments = y.T @ y / 200
+    moments += 1e-3 * np.trace(moments) / 101 * np.eye(101)
+    support = np.append(alive, True)
+    inverse = np.linalg.inv(moments[support][:, support]).diagonal()[:-1]
+    weights = net.parameters["fc3.weight"][0].detach().double().numpy()
+    np.testing.assert_allclose(found.numpy()[alive], weights[alive] ** 2 / (2 * inverse), rtol=1e-5)
+    assert not found.numpy()[~alive].any()
