@@ -85,7 +85,7 @@ class TestExpansion:
         ("base", "over", "seeds", "said"),
         [
             ({}, {"sparsity": [0.9, 1.5]}, 1, "sparsity: must be at least 0 and below 1, got 1.5. In the run sparsity=1.5."),
-            ({}, {"criterion": ["snip", "l2_norm"], "epochs": [1, 2]}, 1, "to prune. Models that have: lenet_5, small_conv. In the run criterion=l2_norm, epochs=1."),
+            ({}, {"criterion": ["snip", "l2_norm"], "epochs": [1, 2]}, 1, "Models that have: lenet_5, small_conv. In the run criterion=l2_norm, epochs=1."),
             ({}, {"criterion": ["snipp"]}, 1, "criterion: there is no 'snipp'. Did you mean 'snip'?"),
             ({}, {"spasity": [0.9]}, 1, "Did you mean 'sparsity'?"),
             ({"sparsity": 0.9}, {"sparsity": [0.95]}, 1, "sparsity: is set to one value and varied as well."),
