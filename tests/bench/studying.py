@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from scipy import stats
 
-from prune_core import RunSpec, __version__, run
+from prune_core import RunSpec, __version__, catalogue, run
 from prune_core.settings import settings
 
 RESULTS = Path(__file__).parent / "results"
@@ -78,5 +78,6 @@ def row(study: Study, rows: list[dict]) -> str:
     wanted = "-" if math.isinf(study.wanted) else f"at most {study.wanted}"
     each = ", ".join(f"{r['error']:.2f}" for r in sorted(rows, key=lambda r: r["seed"]))
     spec = study.spec(0)
-    what = f"{spec.method}, {spec.model_entry.title}, {spec.epochs} epochs"
+    shared = f" ({catalogue.allocations[spec.allocation].title})" if spec.allocation else ""
+    what = f"{spec.method}{shared}, {spec.model_entry.title}, {spec.epochs} epochs"
     return f"| {what} | {rows[0]['weights_kept']:,} of {rows[0]['weights']:,} | **{mean:.2f} ± {half:.2f}** ({of}) | {each} | {study.published} | {wanted} |"
