@@ -3,7 +3,6 @@
 import platform
 import time
 from collections.abc import Callable, Iterator
-from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
 
@@ -11,7 +10,7 @@ import numpy as np
 import torch
 
 from .. import memory
-from ..catalogue import criteria, datasets
+from ..catalogue import datasets
 from ..criteria.types import Scores
 from ..data.types import DataError
 from ..estimate import images
@@ -26,7 +25,6 @@ from ..events import (
     Numbered,
     Progress,
     Quality,
-    Scored,
     Started,
     Warned,
     to_json,
@@ -38,22 +36,21 @@ from ..steps import Evaluate, Inherit, Initialise, Measure, Prune, Score, Step, 
 from ..streams import seed_of
 from ..version import __version__
 from . import checkpoint
+from .asking import ask
 from .checkpoint import Position, array, packed_masks
 from .dataset import FIXED_TRAIN, open_data
 from .errors import RunError
 from .evaluation import at_chance, evaluate
 from .files import NOWHERE, Files
-from .inheriting import expanded
 from .masks import generator
 from .measurements import MEASUREMENTS
-from .network import Network, first_layer_form
+from .network import Network
 from .optimiser import OPTIMISERS, Optimiser
 from .paths import effective
 from .pruning import inherit, prune
 from .reading import Reading
 from .recording import Recording
-from .scoring import alive, histograms, rehearse, score
-from .survey import Survey, mean_image, survey
+from .survey import Survey
 from .training import Clock, Sums, learning_rate, train
 
 REPORT_SECONDS = 0.1
@@ -202,54 +199,6 @@ class Execution:
         self.optimiser = self.new_optimiser()
         self.network.clear_pruned(self.optimiser)
         return iter(())
-
-    def score(self, step: Score) -> Iterator[Event]:
-        began = time.perf_counter()
-        with self.network.found_again() if step.lasting else nullcontext():
-            masks = self.rehearsed(step)
-            if self.broken_off:
-                return
-            scores = score(step, self.network, self.data, self.spec.seed, masks)
-            looking = survey(step, self.network, scores, self.spec.seed) if step.sparsities else None
-            living = alive(step, self.network, scores)
-        seconds = time.perf_counter() - began
-        common: dict[str, Any] = {
-            "epoch": self.clock.epoch, "criterion": step.criterion, "options": step.options, "seconds": seconds,
-            "histograms": histograms(scores, living), "layers": tuple(scores), "scorings": step.scorings,
-        }  # fmt: skip
-        name = f"scores-{self.number:04d}.safetensors"
-        if looking is None:
-            self.scores, self.criterion = scores, step
-            worth_keeping = criteria[step.criterion].needs & {"data", "recorded"}  # others are plain functions of the weights
-            if worth_keeping:
-                self.files.save(name, {n: array(s.float()) for n, s in scores.items()}, {})
-            yield Scored(**common, file=name if worth_keeping else None)
-            return
-        layout = first_layer_form(self.spec.model_entry.layers[0], self.spec.model_entry.input_shape)
-        tensors: dict[str, Any] = {"mean_image": mean_image(self.data, tuple(step.options.get("classes", ())))}
-        if looking.first_layer is not None:
-            shape = (len(step.sparsities), -1) if layout["layout"] == "pixels" else (len(step.sparsities), *layout["shape"])
-            tensors[layout["layout"]] = looking.first_layer.reshape(shape)
-        self.files.save(name, tensors, {"classes": str(list(step.options.get("classes", ())))})
-        if step.held:
-            self.held[step.criterion] = looking
-        yield small(Scored(**common, sparsities=step.sparsities, kept=looking.kept, file=name))
-
-    def rehearsed(self, step: Score) -> dict[str, torch.Tensor]:
-        """Carry out the rehearsals of a scoring: the masks that it is to look through, none where what went is gone from the network itself."""
-        self.tell(f"Scoring by {step.criterion}")
-        masks: dict[str, torch.Tensor] = {}
-        for rehearsal in step.rehearsals:
-            if self.stop():
-                self.broken_off = True
-                break
-            masks = rehearse(rehearsal, step, self.network, self.data, self.spec.seed, masks)
-            if step.lasting:
-                self.network.apply_masks(expanded(self.network, masks) if step.granularity == "channel" else masks, None)
-                masks = {}
-            self.done += self.images_of(step) // step.scorings
-            self.tell(f"Scoring by {step.criterion}")
-        return masks
 
     def train(self, step: Train) -> Iterator[Event]:
         if self.clock.iteration == 0:
@@ -405,12 +354,7 @@ class Execution:
             self.report(Progress(epoch, float(self.spec.epochs), self.done, max(self.total, 1), doing))
 
 
-def small(event: Scored) -> Scored:
-    """The event as it stands, or with one number for all layers at each sparsity where those of every layer would not fit."""
-    return event if len(to_json(event).encode()) <= LARGEST else replace(event, kept=tuple((sum(layers),) for layers in event.kept))
-
-
 HANDLERS: dict[type, Callable[[Execution, Any], Iterator[Event]]] = {
-    Initialise: Execution.initialise, Inherit: inherit, Score: Execution.score, Prune: prune, Train: Execution.train,
+    Initialise: Execution.initialise, Inherit: inherit, Score: ask, Prune: prune, Train: Execution.train,
     Evaluate: Execution.evaluate, Measure: Execution.measure,
 }  # fmt: skip
