@@ -101,8 +101,7 @@ def scored(spec: RunSpec, criterion: str, told: Mapping[str, Any]) -> float:
     options, data = criteria[criterion].options.model_validate(told), spec.dataset_entry
     if not isinstance(options, DataOptions):
         return 0.0
-    n = data.train if options.n_examples == "all" else options.n_examples
-    return float(n * options.passes(len(data.classes)))
+    return float(options.images(data) * options.passes(len(data.classes), ranked(spec, options)))
 
 
 def adjusting(spec: RunSpec) -> tuple[str, dict[str, Any]]:
@@ -129,8 +128,7 @@ def matrices(spec: RunSpec, criterion: str, told: Mapping[str, Any], left: float
     options, data = criteria[criterion].options.model_validate(told), spec.dataset_entry
     if not isinstance(options, DataOptions):
         return 0.0
-    n = data.train if options.n_examples == "all" else options.n_examples
-    return options.solving(ranked(spec, options), n, len(data.classes), left) / SOLVED
+    return options.solving(ranked(spec, options), options.images(data), len(data.classes), left) / SOLVED
 
 
 def seconds_left(spec: RunSpec, progress: Progress, epochs: Sequence[float], speeds: Speeds) -> float:

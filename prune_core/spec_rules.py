@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from . import catalogue
+from .catalogue.criteria.options import DataOptions
 from .catalogue.protocols import JudgeOptions
 from .steps import DECILES, Granularity
 from .wording import Problem, unknown
@@ -85,17 +86,18 @@ def criterion_problems(spec: "RunSpec") -> list[Problem]:
         for name, unit in options.only.items()
         if unit != spec.resolved_granularity and getattr(options, name) != type(options).model_fields[name].default
     ]  # fmt: skip
-    asked, source = getattr(options, "n_examples", None), getattr(options, "source", "train")
-    there = spec.dataset_entry.validation if source == "validation" else spec.dataset_entry.train
-    if isinstance(asked, int) and asked > there:
-        problems.append(
-            Problem("criterion_options.n_examples", f"must be at most {there:,}, the {source} images of {spec.dataset}, got {asked:,}.")
-        )
     wrong = [c for c in getattr(options, "classes", ()) if not 0 <= c < len(spec.dataset_entry.classes)]
     if wrong:
         problems.append(
             Problem("criterion_options.classes", f"{spec.dataset} has classes 0 to {len(spec.dataset_entry.classes) - 1}, got {wrong[0]}.")
         )
+    elif (
+        isinstance(options, DataOptions)
+        and options.n_examples != "all"
+        and options.n_examples > (there := options.there(spec.dataset_entry))
+    ):
+        what = f"the {options.source} images of {spec.dataset}" + (" in these classes" if options.classes else "")
+        problems.append(Problem("criterion_options.n_examples", f"must be at most {there:,}, {what}, got {options.n_examples:,}."))
     return problems
 
 
@@ -134,10 +136,8 @@ def batch_problems(spec: "RunSpec") -> list[Problem]:
     found, options = [], spec.criterion_options
     if "training" in spec.protocol_entry.uses:
         found.append(("batch_size", spec.resolved().batch_size, spec.dataset_entry.train))
-    if getattr(options, "bn_mode", None) == "train" or getattr(options, "calibrate_bn", 0):
-        asked = getattr(options, "n_examples", None)
-        images = asked if isinstance(asked, int) else spec.dataset_entry.train
-        found.append(("criterion_options.scoring_batch", getattr(options, "scoring_batch", None), images))
+    if isinstance(options, DataOptions) and (options.bn_mode == "train" or options.calibrate_bn):
+        found.append(("criterion_options.scoring_batch", options.scoring_batch, options.images(spec.dataset_entry)))
     return [
         Problem(
             field,

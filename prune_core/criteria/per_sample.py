@@ -11,7 +11,7 @@ In a convolution it is a sum over places, one product of matrices for each image
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
-from functools import partial
+from functools import partial, reduce
 from typing import NamedTuple
 
 import torch
@@ -103,7 +103,7 @@ def squares(layer: nn.Conv2d | nn.Linear, kind: str, passage: Passage, slopes: T
         found = (slopes.square() * shares[:, None]).T @ passage.inputs.square()
     else:
         pieces = zip(passage.inputs.split(chunk), slopes.split(chunk), shares.split(chunk), strict=True)
-        found = torch.stack([convolved(layer, a, d, s) for a, d, s in pieces]).sum(0)
+        found = reduce(torch.add, (convolved(layer, a, d, s) for a, d, s in pieces))
     return found.double() * largest.double().square()
 
 

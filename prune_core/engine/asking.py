@@ -75,7 +75,7 @@ def rehearsed(run: "Execution", step: Score) -> dict[str, torch.Tensor]:
         if step.lasting:
             run.network.apply_masks(expanded(run.network, masks) if step.granularity == "channel" else masks, None)
             masks = {}
-        run.done += run.images_of(step) // step.scorings
+        run.done += (run.work[run.step + 1] - run.work[run.step]) // step.scorings
         run.tell(f"Scoring by {step.criterion}")
     return masks
 

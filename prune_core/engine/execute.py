@@ -4,6 +4,7 @@ import platform
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -138,7 +139,7 @@ class Execution:
             checkpoint_seconds,
         )
         self.plan, self.device, self.fingerprint = plan(spec), chosen_device(spec.device), spec.fingerprint
-        self.total = sum(self.images_of(step) for step in self.plan)
+        self.work = list(accumulate(map(self.images_of, self.plan), initial=0))  # before each step, and in all
         self.number, self.step, self.done, self.said = 0, 0, 0, 0.0
         self.began, self.before = time.monotonic(), 0.0
         self.scores: Scores | None = None
@@ -166,7 +167,7 @@ class Execution:
                 yield self.numbered(event)
             if not self.broken_off:
                 self.step += 1
-                self.done = sum(self.images_of(s) for s in self.plan[: self.step])
+                self.done = self.work[self.step]
             if self.broken_off or (self.scores is None and self.stop()):  # scores are no part of a checkpoint: prune first
                 self.save_checkpoint()
                 yield self.numbered(Cancelled(epoch=self.clock.epoch))
@@ -217,7 +218,8 @@ class Execution:
                 return
 
     def pause(self, iteration: int, step: Train, points: set[int]) -> bool:
-        self.done = min(iteration * self.clock.batch, self.total)
+        trained = (iteration - self.clock.at(step.start)) * self.spec.dataset_entry.train // self.clock.per_epoch
+        self.done = min(self.work[self.step] + trained, self.work[self.step + 1])
         self.tell("Training")
         return iteration in points or iteration == self.clock.at(step.until) or self.checkpoint_due() or self.stop()
 
@@ -245,11 +247,12 @@ class Execution:
         self.test = self.quality("test")
 
     def measure(self, step: Measure) -> Iterator[Event]:
-        doing, before = DOING.get(step.what, "Measuring {what}").format(what=step.what, **step.options), self.done
+        doing = DOING.get(step.what, "Measuring {what}").format(what=step.what, **step.options)
+        before, after = self.work[self.step : self.step + 2]
         self.tell(doing)
 
-        def go_on(seen: int) -> bool:
-            self.done = min(before + seen, self.total)
+        def go_on(share: float) -> bool:
+            self.done = before + int(share * (after - before))
             self.tell(doing)
             return not self.stop()
 
@@ -337,21 +340,14 @@ class Execution:
 
     def images_of(self, step: Step) -> int:
         """Work of a step for the progress bar, in images seen forward and backward."""
-        if isinstance(step, Train):
-            return int((step.until - step.start) * self.spec.dataset_entry.train)
-        if isinstance(step, Measure):
-            return int(images(self.spec, step))
-        if isinstance(step, Score):
-            n = step.options.get("n_examples", 1)
-            return step.scorings * (self.spec.dataset_entry.train if n == "all" else int(n))
-        return 0
+        return int(images(self.spec, step)) if isinstance(step, Train | Score | Measure) else 0
 
     def tell(self, doing: str) -> None:
         now = time.monotonic()
         if now - self.said >= REPORT_SECONDS:
             self.said = now
             epoch = self.clock.epoch if hasattr(self, "clock") else 0.0
-            self.report(Progress(epoch, float(self.spec.epochs), self.done, max(self.total, 1), doing))
+            self.report(Progress(epoch, float(self.spec.epochs), self.done, max(self.work[-1], 1), doing))
 
 
 HANDLERS: dict[type, Callable[[Execution, Any], Iterator[Event]]] = {

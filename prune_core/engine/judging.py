@@ -27,7 +27,7 @@ FIRST_ROUND = 1  # the images that the first pruning of a run with this seed wou
 def removal(reading: Reading) -> Values | None:
     """Rise of the mean loss when a unit goes, each of `count` units of a layer alone: L(w without j) - L(w), SNIP's equation 4.
 
-    In float64: float32 would lose rises of less than 1e-7, and most are smaller. None once `go_on` (given the images seen) says no.
+    In float64: float32 would lose rises of less than 1e-7, and most are smaller. None once `go_on` says no.
     """
     options = reading.options
     unit, layer, n = options["unit"], options["layer"], options["images"]
@@ -36,7 +36,7 @@ def removal(reading: Reading) -> Values | None:
     parts = list(chunks(reading.data["train"], n))
     before, rises = loss(module, parts), list[float]()
     for place in places:
-        if not reading.go_on((len(rises) + 1) * n):
+        if not reading.go_on(len(rises) / len(places)):
             return None
         with without(module, numbers_of(reading.network, unit, layer, place)):
             rises.append(loss(module, parts) - before)
@@ -68,7 +68,7 @@ def sensitivity(reading: Reading) -> Values | None:
     before = evaluate(network.module, validation, classes)
     found = []
     for i, sparsity in enumerate(options["sparsities"], 1):
-        if not reading.go_on(i * len(validation)):
+        if not reading.go_on(i / (len(options["sparsities"]) + 1)):
             return None
         weights = network.parameters if unit == "weight" else None
         made, masks = masks_from(Prune(sparsity=sparsity, granularity=unit), only, living, reading.seed, weights)

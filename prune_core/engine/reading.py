@@ -13,7 +13,7 @@ Values = dict[str, Any]
 class Reading(NamedTuple):
     """`held`: criterion -> what it would keep, of the scorings that were held for this measurement, in their order.
 
-    options: the step's own. seed: of the run. go_on: whether to, given the images that were seen so far; what takes long asks it.
+    options: the step's own. seed: of the run. go_on: whether to, given the share of the work that is done; what takes long asks it.
     """
 
     network: Network
@@ -21,4 +21,4 @@ class Reading(NamedTuple):
     held: Mapping[str, Survey]
     options: Mapping[str, Any]
     seed: int
-    go_on: Callable[[int], bool]
+    go_on: Callable[[float], bool]

@@ -511,3 +511,18 @@ def test_scores_and_masks_on_a_gpu_equal_those_of_the_cpu_outside_ties(criterion
     assert gpu.kept == cpu.kept
     moved = sum(abs(a - b) for a, b in zip(gpu.first_layer.counts, cpu.first_layer.counts, strict=True))
     assert moved <= 2 * max(1, cpu.kept // 10_000)
+
+
+@pytest.mark.parametrize("name", ["iterative", "judge"])
+def test_progress_only_rises_and_ends_at_the_work_of_the_plan(name, monkeypatch):
+    """Told as often as anybody listens; second derivatives and gradients of every class count as they cost."""
+    monkeypatch.setattr("prune_core.engine.execute.REPORT_SECONDS", 0.0)
+    told = []
+    spec = SMALL[name].model_copy(update={"criterion": "obd"}) if name == "iterative" else SMALL[name]
+    for _ in Execution(
+        RunSpec.read(spec.model_dump(exclude={"criterion_options"})).resolved(), NOWHERE, nobody, never, told.append, 1e9
+    ).events():
+        pass
+    done = [progress.done for progress in told]
+    assert done == sorted(done)
+    assert {progress.total for progress in told} == {done[-1]}

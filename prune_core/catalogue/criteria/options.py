@@ -8,7 +8,7 @@ from pydantic import Field, field_validator
 
 from ...steps import Granularity
 from ...wording import refuse
-from ..entry import Layer, Options
+from ..entry import DataSet, Layer, Options
 
 LONGEST_PATTERN = 80
 Accumulate = Annotated[Literal["mean", "ema"], Field(description="How batches are combined: their mean, or a moving average (0.9).")]
@@ -36,6 +36,10 @@ class ScopeOptions(Options):
     def too_many(self, weights: int) -> str:
         """Why so many weights can't be ranked together, and the way out; empty where they can."""
         return ""
+
+    def gradients(self, layers: Sequence[Layer]) -> int:
+        """Numbers in single precision that one image's own gradients take at a time, where the weights of these layers are ranked."""
+        return 0
 
     def matrices(self, layers: Sequence[Layer]) -> int:
         """Numbers in double precision that are held beside the network at the worst moment, where these layers are ranked."""
@@ -94,8 +98,19 @@ class DataOptions(ScopeOptions):
         """Whether the gradient of each image alone is needed, which batch norm by the statistics of the batch does not have."""
         return False
 
-    def passes(self, classes: int) -> int:
-        """Gradients of the loss computed for every scoring image, second derivatives counted as two; for estimates of time."""
+    def there(self, data: DataSet) -> int:
+        """Images that may be drawn from, of a data set as a run has it; of some classes at most so many, where they are not counted."""
+        if not (self.classes and data.balance.exact):
+            return int(getattr(data, self.source))
+        counts: tuple[int, ...] = getattr(data.balance, self.source)
+        return sum(counts[c] for c in self.classes if 0 <= c < len(counts))
+
+    def images(self, data: DataSet) -> int:
+        """Images that one scoring looks at."""
+        return self.there(data) if self.n_examples == "all" else min(self.n_examples, self.there(data))
+
+    def passes(self, classes: int, layers: Sequence[Layer]) -> int:
+        """Gradients of the loss computed for every scoring image, second derivatives counted as two, where these layers are ranked; for estimates of time."""
         return 1
 
 

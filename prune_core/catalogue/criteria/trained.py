@@ -13,9 +13,20 @@ from ..entry import Criterion, Layer
 from .options import DataOptions, GradientOptions, LabelOptions, ScopeOptions
 
 PATCHES = 2_000_000  # numbers of unfolded images that layer-wise OBS takes at a time, 16 MB of them, of which up to four copies are held
+DENSE = 2  # dimensions of a weight whose squares one product of matrices gives for all images
 PER_SAMPLE_CHUNK = Field(
     32, ge=1, le=100_000, description="Images whose own gradients are in memory at the same time, those of one layer after the other."
 )
+
+
+def squared(layer: Layer) -> int:
+    """Numbers that the squares of one image's gradients in a layer take: in a convolution those of a row of its kernel, what this row sees,
+    and the image and its slopes in the order of that product.
+    """
+    if len(layer.shape) == DENSE:
+        return 0
+    out, into, _, columns = layer.shape
+    return out * into * columns + layer.positions * (into * (columns + 3) + 3 * out)
 
 
 class TaylorOptions(GradientOptions):
@@ -46,6 +57,9 @@ class TaylorOptions(GradientOptions):
     def per_sample(self) -> bool:
         return super().per_sample or self.form == "feature_map"
 
+    def gradients(self, layers: Sequence[Layer]) -> int:
+        return max(map(squared, layers), default=0) if self.reduce == "sample" else 0
+
 
 class CurvatureOptions(LabelOptions):
     """Where the curvature of the loss is told from gradients of single images."""
@@ -60,7 +74,10 @@ class CurvatureOptions(LabelOptions):
     def per_sample(self) -> bool:
         return True
 
-    def passes(self, classes: int) -> int:
+    def gradients(self, layers: Sequence[Layer]) -> int:
+        return max(map(squared, layers), default=0) if self.per_sample else 0
+
+    def passes(self, classes: int, layers: Sequence[Layer]) -> int:
         return {"empirical": 1, "sampled": self.draws, "exact": classes}[self.fisher_labels]
 
 
@@ -96,8 +113,8 @@ class ObdOptions(CurvatureOptions):
     def per_sample(self) -> bool:
         return self.hessian == "gn"
 
-    def passes(self, classes: int) -> int:
-        curvature = 2 * self.probes if self.hessian == "hutchinson" else super().passes(classes)
+    def passes(self, classes: int, layers: Sequence[Layer]) -> int:
+        curvature = 2 * self.probes if self.hessian == "hutchinson" else super().passes(classes, layers)
         return curvature + self.first_order
 
 
@@ -145,6 +162,10 @@ class ObsOptions(CurvatureOptions):
             "criterion_options.include, such as fc3.weight alone, or choose l_obs, which takes every layer by itself."
         )
 
+    def gradients(self, layers: Sequence[Layer]) -> int:
+        """Of all weights that are ranked: themselves, and twice in double precision."""
+        return 5 * sum(layer.weights for layer in layers) if self.per_sample else 0
+
     def matrices(self, layers: Sequence[Layer]) -> int:
         """The curvature, a factor of it, the inverse, and columns of that."""
         return 4 * sum(layer.weights for layer in layers) ** 2
@@ -152,11 +173,11 @@ class ObsOptions(CurvatureOptions):
     def solving(self, layers: Sequence[Layer], images: int, classes: int, left: float) -> float:
         """Every gradient goes through the inverse twice; then a factor."""
         weights = left * sum(layer.weights for layer in layers)
-        rows = images * self.passes(classes) if self.hessian == "fisher" else 0
+        rows = images * self.passes(classes, layers) if self.hessian == "fisher" else 0
         return 2 * rows * weights**2 + weights**3
 
-    def passes(self, classes: int) -> int:
-        return 2 * self.max_weights if self.hessian == "exact" else super().passes(classes)
+    def passes(self, classes: int, layers: Sequence[Layer]) -> int:
+        return 2 * sum(layer.weights for layer in layers) if self.hessian == "exact" else super().passes(classes, layers)
 
 
 class LObsOptions(DataOptions):

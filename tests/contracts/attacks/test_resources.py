@@ -111,23 +111,51 @@ class TestMemory:
         assert store.queue_length() == 0
 
     def test_that_gradients_of_single_images_would_take_is_refused_by_their_number_at_a_time(self, limits):
-        limits(memory=2)
-        many = RunSpec(criterion="fisher", dataset="mnist", criterion_options={"n_examples": 2_000, "per_sample_chunk": 2_000})
-        problem = memory.refusal(many, memory.allowed())
+        def asked(chunk):
+            return RunSpec(
+                model="vgg_16", dataset="cifar_10", criterion="fisher", criterion_options={"n_examples": 2_000, "per_sample_chunk": chunk}
+            )
+
+        limits(memory=6)
+        problem = memory.refusal(asked(2_000), memory.allowed())
         assert problem is not None
         assert str(problem).startswith("criterion_options.per_sample_chunk: the run would take about ")
-        few = RunSpec(criterion="fisher", dataset="mnist", criterion_options={"n_examples": 2_000, "per_sample_chunk": 20})
-        assert memory.refusal(few, memory.allowed()) is None
+        assert memory.refusal(asked(20), memory.allowed()) is None
+
+    def test_that_squares_of_single_images_gradients_really_take_is_what_is_told(self):
+        """The high-water mark of a process of its own, beside that with one image's gradients at a time."""
+        code = """
+import sys
+import torch
+from torch import nn
+from prune_core.catalogue.criteria.trained import FisherOptions
+from prune_core.catalogue.entry import Layer
+from prune_core.criteria import fisher_diagonal
+from prune_core.criteria.types import Scoring
+torch.set_num_threads(1)
+chunk = int(sys.argv[1])
+model = nn.Sequential(nn.Conv2d(128, 128, 3, padding=1), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+batches = [(torch.randn(128, 128, 8, 8), torch.zeros(128, dtype=torch.int64))]
+options = FisherOptions(per_sample_chunk=chunk)
+fisher_diagonal.fisher_diagonal(Scoring(model, {"0.weight": model[0].weight}, {}, batches, options, torch.Generator()))
+peak = next(1024 * int(line.split()[1]) for line in open("/proc/self/status") if line.startswith("VmHWM"))
+print(peak, 4 * chunk * options.gradients([Layer(name="", title="", shape=(128, 128, 3, 3), positions=64)]))
+"""
+
+        def measured(chunk):
+            done = subprocess.run([sys.executable, "-c", code, str(chunk)], cwd=ROOT, capture_output=True, text=True, check=True)
+            return map(int, done.stdout.split())
+
+        (peak, told), (least, _) = measured(128), measured(1)
+        assert 0.5 * told < peak - least < told + 10e6
 
     def test_that_judging_would_take_is_counted_too(self, limits):
-        limits(memory=0.4)
         images = RunSpec(protocol="judge", criterion=None, dataset="mnist", protocol_options={"images": 10_000})
         assert memory.needed(images)["protocol_options.images"] == 8 * 784 * 10_000
         gradients = RunSpec(protocol="judge", criterion=None, model="lenet_5", dataset="mnist", protocol_options={"criteria": ["fisher"]})
-        assert memory.needed(gradients)["criterion_options.per_sample_chunk"] > 0
-        problem = memory.refusal(gradients, memory.allowed())
-        assert problem is not None
-        assert str(problem).startswith("criterion_options.per_sample_chunk: the run would take about ")
+        assert memory.needed(gradients)["criterion_options.per_sample_chunk"] == 4 * 32 * (20 * 1 * 5 + 24 * 24 * (1 * 8 + 3 * 20))
+        limits(memory=0.1)
+        assert memory.refusal(gradients, memory.allowed()) is not None
 
     def test_that_a_criterion_inverts_is_counted_by_its_matrices(self, limits):
         limits(memory=0.9)
