@@ -146,6 +146,9 @@ class Execution:
         self.criterion: Score | None = None
         self.held: dict[str, Survey] = {}
         self.test: Quality | None = None
+        self.saved: tuple[int, int, int] | None = (
+            None  # step, event and iteration of the last checkpoint: another one there would be no way further
+        )
         self.broken_off = False  # stopped inside a step, which is to be gone on with
 
     def events(self) -> Iterator[Numbered]:
@@ -323,18 +326,20 @@ class Execution:
 
     def save_checkpoint(self) -> None:
         """Nothing between a scoring and its pruning or comparison, nor once the test part was measured: these results are no part of a checkpoint."""
-        if self.scores is not None or self.held or self.test is not None:
+        here = (self.step, self.number, self.clock.iteration)
+        if self.scores is not None or self.held or self.test is not None or here == self.saved:
             return
         tensors, metadata = checkpoint.pack(
             self.network, self.optimiser, self.clock, Position(self.step, self.number, self.seconds()), self.fingerprint
         )
         self.files.save_checkpoint(self.number, tensors, metadata)
-        self.last_checkpoint = time.monotonic()
+        self.last_checkpoint, self.saved = time.monotonic(), here
 
     def restore(self) -> bool:
         for tensors, metadata in self.files.checkpoints():
             if checkpoint.fits(metadata, self.fingerprint):
                 self.step, self.number, self.before = checkpoint.unpack(tensors, metadata, self.network, self.optimiser, self.clock)
+                self.saved = (self.step, self.number, self.clock.iteration)
                 return True
         return False
 

@@ -2,7 +2,8 @@
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from statistics import median_high
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, insert, select, update
@@ -130,7 +131,11 @@ def end(connection: Connection, run_id: str, attempt: int, event: Event) -> None
 
 
 def epoch_seconds(connection: Connection, run_id: str) -> float | None:
-    """Median duration of the run's last hundred epochs; None for a run without any."""
+    """Median duration of the run's last hundred epochs; None for a run without any. One that can't be read must not keep a run from its end."""
     query = select(EVENTS.c.data).where(EVENTS.c.run == run_id, EVENTS.c.kind == "epoch").order_by(EVENTS.c.number.desc()).limit(100)
-    epochs = [event for data in connection.scalars(query) if isinstance(event := from_json(data), Epoch)]
-    return sorted(e.seconds for e in epochs)[len(epochs) // 2] if epochs else None
+    seconds = list[float]()
+    for data in connection.scalars(query):
+        with suppress(ValueError, TypeError):
+            event = from_json(data)
+            seconds += [event.seconds] if isinstance(event, Epoch) else []
+    return median_high(seconds) if seconds else None

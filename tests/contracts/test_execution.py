@@ -236,6 +236,24 @@ def test_a_damaged_checkpoint_is_set_aside_and_the_older_one_used(tmp_path):
     assert older != newest
 
 
+def test_going_on_saves_no_checkpoint_where_the_last_one_stands(tmp_path):
+    """A run that dies at the same place again and again gets no further, and is seen to."""
+    spec, folder = SMALL["prune_at_init"], Folder(tmp_path)
+
+    def until_measured():
+        events = execute(spec, files=folder)
+        for number, event in events:
+            if event.kind == "finished":
+                events.close()
+                return number
+
+    assert until_measured()
+    before = {path.name: path.stat().st_mtime_ns for path in folder.checkpoint_paths()}
+    assert before
+    assert until_measured()
+    assert {path.name: path.stat().st_mtime_ns for path in folder.checkpoint_paths()} == before
+
+
 def test_a_checkpoint_of_another_run_is_not_taken(tmp_path):
     for _ in execute(SMALL["prune_at_init"], files=Folder(tmp_path), stop=Stop(40)):
         pass

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
+from prune_core.events import Epoch, Finished, FirstLayer, LayerKept, Numbered
 from prune_core.spec import RunSpec
 from prune_core.store import AttemptOver, StoreError, overview, queue, sweeps
 from prune_core.store.lease import Lease, lease, take
@@ -46,6 +47,28 @@ def work_through(store) -> None:
         for lost in running:
             with suppress(AttemptOver):
                 queue.requeue(store, lost.run_id, lost.attempt, "its worker was gone")
+
+
+@pytest.mark.parametrize("value", NONSENSE)
+def test_an_epoch_that_cannot_be_read_keeps_no_run_from_its_end(empty_store, value):
+    """Its duration goes into a median that only estimates need."""
+    store = empty_store
+    assert take(store, SUPERVISOR, lease(store))
+    run = store.submit(RunSpec())
+    job = queue.claim(store, SUPERVISOR, 1)
+    attempt = store.attempt(run.id, job.attempt)
+    for number, seconds in enumerate((1.0, 2.0, 9.0)):
+        attempt.append(Numbered(number, Epoch(epoch=number + 1.0, loss=1.0, accuracy=0.5, lr=0.1, seconds=seconds)))
+    with suppress(StoreError), store.database.writing() as connection:
+        connection.execute(text("UPDATE events SET data = :value WHERE number = 2"), {"value": value})
+    end = Finished(
+        epoch=3.0, seconds=12.0, test=None, validation=None, layers=(LayerKept(name="a", units=4, kept=2),), weights_kept=2, weights=4,
+        at_chance=False, first_layer=FirstLayer(layout="pixels", shape=(1, 1), of=4, counts=(2,)), weights_sha256="0" * 64,
+    )  # fmt: skip
+    attempt.append(Numbered(3, end))
+    assert store.run(run.id).state == "finished"
+    with store.database.reading() as connection:
+        assert connection.execute(text("SELECT epoch_seconds FROM runs")).scalar() == 2.0
 
 
 def test_what_waits_for_a_run_of_a_damaged_row_does_not_wait_for_ever(empty_store):
