@@ -94,6 +94,11 @@ class DataOptions(ScopeOptions):
         """Whether the gradient of each image alone is needed, which batch norm by the statistics of the batch does not have."""
         return False
 
+    @property
+    def same_images(self) -> bool:
+        """Whether all rounds look at the images of the first."""
+        return False
+
     def passes(self, classes: int) -> int:
         """Gradients of the loss computed for every scoring image, second derivatives counted as two; for estimates of time."""
         return 1
