@@ -54,7 +54,8 @@ class PruneAtInitOptions(PruningOptions):
     )
 
     def resolved(self, fields: Mapping[str, Any]) -> Self:
-        known = self.model_copy(update={"rounds": fields["usual_rounds"]}) if self.rounds is None else self
+        usual = fields["rounds_of"].get(fields["criterion"], 1)
+        known = self.model_copy(update={"rounds": usual}) if self.rounds is None else self
         return super(PruneAtInitOptions, known).resolved(fields)
 
 
