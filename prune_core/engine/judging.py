@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..steps import Granularity, Prune, Score
+from ..steps import Granularity, Prune, Score, usual_keep_min
 from ..streams import seed_of
 from .dataset import Images
 from .evaluation import evaluate
@@ -57,7 +57,7 @@ def prediction(reading: Reading) -> Values | None:
 def sensitivity(reading: Reading) -> Values | None:
     """Loss and accuracy on the validation part with one layer pruned and all others whole, for each of `sparsities`; exact counts, as in a pruning.
 
-    None once `go_on` says no.
+    Of channels one stays at least, as in every layer of a pruning. None once `go_on` says no.
     """
     options, network = reading.options, reading.network
     unit, layer = options["unit"], options["layer"]
@@ -71,7 +71,8 @@ def sensitivity(reading: Reading) -> Values | None:
         if not reading.go_on(i * len(validation)):
             return None
         weights = network.parameters if unit == "weight" else None
-        made, masks = masks_from(Prune(sparsity=sparsity, granularity=unit), only, living, reading.seed, weights)
+        alone = Prune(sparsity=sparsity, granularity=unit, keep_min=usual_keep_min(unit))
+        made, masks = masks_from(alone, only, living, reading.seed, weights)
         after = evaluate(pruned(network, masks, unit), validation, classes)
         found.append((int(made.kept.sum()), after.accuracy, after.loss))
     kept, accuracies, losses = (list(column) for column in zip(*found, strict=True))
