@@ -4,6 +4,7 @@ import platform
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -36,7 +37,7 @@ from ..steps import Evaluate, Inherit, Initialise, Measure, Prune, Score, Step, 
 from ..streams import seed_of
 from ..version import __version__
 from . import checkpoint
-from .asking import ask
+from .asking import answered, ask
 from .checkpoint import Position, array, packed_masks
 from .dataset import FIXED_TRAIN, open_data
 from .errors import RunError
@@ -144,6 +145,7 @@ class Execution:
         self.scores: Scores | None = None
         self.criterion: Score | None = None
         self.held: dict[str, Survey] = {}
+        self.answer: tuple[Score, Scores] | None = None
         self.test: Quality | None = None
         self.broken_off = False  # stopped inside a step, which is to be gone on with
 
@@ -162,6 +164,8 @@ class Execution:
             yield self.numbered(self.started())
         while self.step < len(self.plan):
             step = self.plan[self.step]
+            if not isinstance(step, Measure):
+                self.answer = None
             for event in HANDLERS[type(step)](self, step):
                 yield self.numbered(event)
             if not self.broken_off:
@@ -253,7 +257,8 @@ class Execution:
             self.tell(doing)
             return not self.stop()
 
-        values = MEASUREMENTS[step.what](Reading(self.network, self.data, self.held, step.options, self.spec.seed, go_on))
+        reading = Reading(self.network, self.data, self.held, step.options, self.spec.seed, go_on, partial(answered, self))
+        values = MEASUREMENTS[step.what](reading)
         if values is None:
             self.broken_off = True
             return

@@ -18,7 +18,7 @@ from .inheriting import expanded
 from .masks import generator, masks_from
 from .network import Network
 from .reading import Reading, Values
-from .scoring import alive, score
+from .scoring import alive
 
 CHUNK = 100  # images in one forward pass: in float64 larger ones leave the cache and take twice as long
 FIRST_ROUND = 1  # the images that the first pruning of a run with this seed would look at
@@ -49,7 +49,7 @@ def prediction(reading: Reading) -> Values | None:
     """A criterion's scores of the units that `removal` takes out, layer by layer."""
     options = reading.options
     unit, sample = options["unit"], options["sample"]
-    scores = score(asking(options), reading.network, reading.data, reading.seed)
+    scores = reading.ask(asking(options))
     found = [scores[layer].flatten()[drawn(reading, unit, layer, n)[0]].tolist() for layer, n in sample.items()]
     return {"criterion": options["criterion"], "unit": unit, "layers": list(sample), "scores": found}
 
@@ -62,7 +62,7 @@ def sensitivity(reading: Reading) -> Values | None:
     options, network = reading.options, reading.network
     unit, layer = options["unit"], options["layer"]
     step = asking(options)
-    scores = score(step, network, reading.data, reading.seed)
+    scores = reading.ask(step)
     only, living = {layer: scores[layer]}, {layer: alive(step, network, scores)[layer]}
     validation, classes = reading.data["validation"], reading.data.classes
     before = evaluate(network.module, validation, classes)

@@ -14,6 +14,7 @@ from prune_core.engine.dataset import open_data
 from prune_core.engine.judging import prediction, removal, sensitivity
 from prune_core.engine.network import Network
 from prune_core.engine.reading import Reading
+from prune_core.engine.scoring import score
 from prune_core.models.initialisation import initialise
 from prune_core.protocols.judge import strata
 
@@ -39,7 +40,7 @@ def subject(model: str, data, seed: int = 3) -> Reading:
         for name, tensor in network.module.state_dict().items():
             if tensor.is_floating_point() and (name.startswith("bn") or name.endswith("bias")):
                 tensor.add_(torch.randn(tensor.shape, generator=chance) * 0.2)
-    return Reading(network, data, {}, {}, seed, always)
+    return Reading(network, data, {}, {}, seed, always, lambda step: score(step, network, data, seed))
 
 
 def taking_out(layer: str, count: int, unit: str = "weight", images: int = IMAGES) -> dict:
