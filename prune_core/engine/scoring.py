@@ -63,7 +63,7 @@ def question(step: Score, network: Network, data: Data, seed: int, masks: Mappin
     options = criteria[step.criterion].options.model_validate(step.options)
     assert isinstance(options, ScopeOptions)
     weights, units = ranked(step, network, options)
-    chance = generator(seed_of(seed, "random", None if options.draws_once else step.round))
+    chance = generator(seed_of(seed, options.stream, None if options.draws_once else step.round))
     channels = step.granularity == "channel"
     groups = {g.name: g for g in network.entry.channel_groups} if channels else {}
     left = {} if channels else {name: network.masks[name] for name in weights if name in network.masks}
