@@ -10,6 +10,7 @@ from .catalogue.criteria.options import DataOptions
 from .events import Progress
 from .memory import ranked
 from .planning import plan, records
+from .protocols.judge import sizes
 from .spec import RunSpec
 from .steps import Evaluate, Inherit, Measure, Prune, Score, Step, Train
 
@@ -86,7 +87,7 @@ def images(spec: RunSpec, step: Step) -> float:
             return scored(spec, step.options["criterion"], step.options["options"])
         case Measure(what="sensitivity"):
             looks = FORWARD * data.validation * (len(step.options["sparsities"]) + 1)
-            return looks + scored(spec, step.options["criterion"], step.options["options"])
+            return looks + (scored(spec, step.options["criterion"], step.options["options"]) if asks(spec, step) else 0.0)
         case Prune() | Inherit():
             looks = 2 * FORWARD * (data.validation + min(FIXED_TRAINING_IMAGES, data.train))
             return looks + (scored(spec, *adjusting(spec)) if isinstance(step, Prune) and step.adjusts else 0.0)
@@ -104,6 +105,11 @@ def scored(spec: RunSpec, criterion: str, told: Mapping[str, Any]) -> float:
     return float(options.images(data) * options.passes(len(data.classes), ranked(spec, options)))
 
 
+def asks(spec: RunSpec, step: Measure) -> bool:
+    """Whether a measurement asks its criterion: of the layers that are cut one after another, the first asks for all."""
+    return step.what == "prediction" or step.options["layer"] == next(iter(sizes(spec)))
+
+
 def adjusting(spec: RunSpec) -> tuple[str, dict[str, Any]]:
     """The criterion that is asked once more where a pruning adjusts what is left."""
     assert spec.criterion is not None
@@ -117,7 +123,7 @@ def solving(spec: RunSpec, step: Step, left: float) -> float:
             return matrices(spec, step.criterion, step.options, left)
         case Prune(adjusts=True):
             return matrices(spec, *adjusting(spec), left)
-        case Measure(what="prediction" | "sensitivity"):
+        case Measure(what="prediction" | "sensitivity") if asks(spec, step):
             return matrices(spec, step.options["criterion"], step.options["options"], 1.0)
         case _:
             return 0.0

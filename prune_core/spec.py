@@ -246,7 +246,7 @@ class RunSpec(BaseModel):
             known |= {"granularity": self.resolved_granularity, "allocation": self.allocation or entry.default_allocation}
         if "sparsity" not in uses:
             known |= {"keep_weights": "final"}
-        around = {**dict(self), **known, "initialisation": self.initialisation, "usual_rounds": 1 if entry is None else entry.rounds}
+        around = {**dict(self), **known, "initialisation": self.initialisation}
         around["unfit"] = {name for name, c in catalogue.criteria.items() if "batch_norm" in c.needs and not self.normalises}
         around["rounds_of"] = {name: criterion.rounds for name, criterion in catalogue.criteria.items()}
         known |= {"protocol_options": self.protocol_options.resolved(around)}

@@ -26,6 +26,11 @@ MEASURED: Mapping[str, str] = {
 }
 
 
+def usual_keep_min(granularity: Granularity) -> int:
+    """Units that stay in every layer where nothing is said: of weights a layer may lose all, as published algorithms do, of channels one stays."""
+    return int(granularity == "channel")
+
+
 class Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
 

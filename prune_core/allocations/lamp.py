@@ -6,10 +6,12 @@ A layer's largest weight scores exactly 1. The order within a layer is that of |
 """
 
 import numpy as np
+import torch
 
 from ..catalogue import Options
+from ..criteria.lamp import shares
 from . import global_ranking
-from .ranking import Flags, Floats, Keys, Ranking, within_layers
+from .ranking import Flags, Floats, Ranking, within_layers
 
 
 def allocate(ranked: Ranking, count: int, keep_min: int, options: Options) -> Flags:
@@ -21,18 +23,4 @@ def allocate(ranked: Ranking, count: int, keep_min: int, options: Options) -> Fl
 def scores(ranked: Ranking) -> Floats:
     """LAMP scores of all weights, (n,); those that an earlier pruning removed are 0 and add nothing."""
     each = zip(ranked.weights, ranked.slices, strict=True)
-    return np.concatenate([of_layer(weights.detach().cpu().numpy().reshape(-1), ranked.keys[place]) for weights, place in each])
-
-
-def of_layer(weights: Floats, keys: Keys) -> Floats:
-    """LAMP scores of a layer, (n,) float64: of equal weights the one with the smaller key counts as the larger. A layer of zeros scores 0.
-
-    Summed from the largest weight down: a running total subtracted from the whole would put the largest weight's score off 1.
-    """
-    squares = weights.astype(np.float64) ** 2
-    falling = np.lexsort((keys, -squares))
-    sums = np.cumsum(squares[falling])
-    found = np.zeros_like(squares)
-    np.divide(squares[falling], sums, out=sums, where=sums > 0)
-    found[falling] = sums
-    return found
+    return np.concatenate([shares(weights, torch.from_numpy(ranked.keys[place])).numpy().reshape(-1) for weights, place in each])

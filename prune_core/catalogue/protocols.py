@@ -5,7 +5,7 @@ from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field
 
-from ..steps import Granularity, Target
+from ..steps import Granularity, Target, usual_keep_min
 from . import papers
 from .entry import Options, Protocol
 from .networks.options import Initialisation
@@ -41,7 +41,7 @@ class PruningOptions(TrainingOptions):
     )
 
     def resolved(self, fields: Mapping[str, Any]) -> Self:
-        known: dict[str, Any] = {"keep_min": int(fields["granularity"] == "channel")} if self.keep_min is None else {}
+        known: dict[str, Any] = {"keep_min": usual_keep_min(fields["granularity"])} if self.keep_min is None else {}
         return self.model_copy(update=known | ({"schedule": "exponential"} if getattr(self, "rounds", 1) == 1 else {}))
 
 
@@ -54,7 +54,8 @@ class PruneAtInitOptions(PruningOptions):
     )
 
     def resolved(self, fields: Mapping[str, Any]) -> Self:
-        known = self.model_copy(update={"rounds": fields["usual_rounds"]}) if self.rounds is None else self
+        usual = fields["rounds_of"].get(fields["criterion"], 1)
+        known = self.model_copy(update={"rounds": usual}) if self.rounds is None else self
         return super(PruneAtInitOptions, known).resolved(fields)
 
 

@@ -7,7 +7,7 @@ Without weight j, the squared norm of the gradient g of L(f(x) / temperature) ch
 is high where removal would weaken the flow of gradients. The paper calls -s_j the score and removes from its top: the same weights go.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -15,37 +15,32 @@ from torch.func import functional_call
 from torch.nn import functional as F
 
 from ..catalogue.criteria.at_start import GraspOptions
-from .types import Scores, Scoring
+from .hessian_product import Loss, hessian_product
+from .types import Batch, Scores, Scoring
 
 
 def score(scoring: Scoring[GraspOptions]) -> Scores:
     """Half the loss of squared gradient norm without each weight, to first order; signed, higher is kept. Float64, of the weight's shape."""
     weights = dict(scoring.weights) | (redrawn(scoring) if scoring.options.reinit_linear else {})
-    products = zip(weights.items(), hessian_times_gradient(scoring, weights), strict=True)
-    scores = {name: w.detach().double() * hg.double() for (name, w), hg in products}
+
+    def loss(batch: Batch) -> Tensor:
+        images, labels = batch
+        logits = functional_call(scoring.model, weights, (images,)) / scoring.options.temperature
+        return F.cross_entropy(logits, labels)
+
+    product = hessian_product(loss, weights, scoring.batches, gradient(loss, weights, scoring.batches))
+    scores = {name: w.detach().double() * product[name] for name, w in weights.items()}
     return {name: s.abs() for name, s in scores.items()} if scoring.options.absolute else scores
 
 
-def hessian_times_gradient(scoring: Scoring[GraspOptions], weights: Mapping[str, Tensor]) -> list[Tensor]:
-    """Hg of the mean loss over all examples, of the weights' shapes: the slope of <g, g(w)> with one g held fast."""
-    at = list(weights.values())
-    gradient = [torch.zeros_like(w) for w in at]
-    for loss in losses(scoring, weights):
-        gradient = [total + part for total, part in zip(gradient, torch.autograd.grad(loss, at), strict=True)]
-    product = [torch.zeros_like(w) for w in at]
-    for loss in losses(scoring, weights):
-        slopes = torch.autograd.grad(loss, at, create_graph=True)
-        along = torch.stack([(fast * slope).sum() for fast, slope in zip(gradient, slopes, strict=True)]).sum()
-        product = [total + part for total, part in zip(product, torch.autograd.grad(along, at), strict=True)]
-    return product
-
-
-def losses(scoring: Scoring[GraspOptions], weights: Mapping[str, Tensor]) -> Iterator[Tensor]:
-    """What each batch adds to the mean loss over all examples, at the temperature."""
-    examples = sum(len(labels) for _, labels in scoring.batches)
-    for images, labels in scoring.batches:
-        logits = functional_call(scoring.model, dict(weights), (images,)) / scoring.options.temperature
-        yield F.cross_entropy(logits, labels, reduction="sum") / examples
+def gradient(loss: Loss, weights: Mapping[str, Tensor], batches: Sequence[Batch]) -> dict[str, Tensor]:
+    """Slopes of the mean loss over all images, of the weights' shapes."""
+    examples = sum(len(labels) for _, labels in batches)
+    mean = {name: torch.zeros_like(w) for name, w in weights.items()}
+    for batch in batches:
+        slopes = torch.autograd.grad(loss(batch), list(weights.values()))
+        mean = {name: mean[name] + slope * (len(batch[1]) / examples) for name, slope in zip(weights, slopes, strict=True)}
+    return mean
 
 
 def redrawn(scoring: Scoring[GraspOptions]) -> dict[str, Tensor]:

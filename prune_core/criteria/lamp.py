@@ -9,7 +9,7 @@ layer empties while there are at least as many weights to keep as layers.
 """
 
 import torch
-from torch import Generator, Tensor
+from torch import Tensor
 
 from ..catalogue.criteria.baselines import LampOptions
 from .types import Scores, Scoring
@@ -17,19 +17,21 @@ from .types import Scores, Scoring
 
 def score(scoring: Scoring[LampOptions]) -> Scores:
     """Share of a weight in what is at least as large, 0 to 1; higher is kept. Float64, of the weight's shape, on the CPU; of a layer of zeros all 0."""
-    return {name: shares(w.detach().cpu().double().square(), scoring.generator) for name, w in scoring.weights.items()}
+    sizes = [w.numel() for w in scoring.weights.values()]
+    keys = torch.randperm(sum(sizes), generator=scoring.generator).split(sizes)  # those of the pruning: its stream, its row of weights
+    return {name: shares(w, key) for (name, w), key in zip(scoring.weights.items(), keys, strict=True)}
 
 
-def shares(squares: Tensor, generator: Generator) -> Tensor:
-    """Every entry divided by the sum of itself and all that come after it in ascending order; equal ones are ordered by lot.
+def shares(weights: Tensor, keys: Tensor) -> Tensor:
+    """Every square divided by the sum of itself and all larger ones of the layer: float64, of the weights' shape, on the CPU. Of zeros alone all 0.
 
-    Summed from the large end: a difference of sums from the small end loses what the largest entries stand out by.
+    keys: (n,) over the flat weights, all different; of equal weights the one with the smaller key counts as the larger.
+    Summed from the largest down: a running total subtracted from the whole would lose what the largest stand out by.
     """
-    flat = squares.flatten()
-    lots = torch.randperm(flat.numel(), generator=generator)
-    order = lots[flat[lots].sort(stable=True).indices]
-    ascending = flat[order]
-    at_least = ascending.flip(0).cumsum(0).flip(0)
-    result = torch.empty_like(flat)
-    result[order] = torch.where(at_least > 0, ascending / at_least, 0.0)
-    return result.reshape(squares.shape)
+    squares = weights.detach().cpu().double().square().flatten()
+    by_key = keys.argsort()
+    falling = by_key[squares[by_key].sort(descending=True, stable=True).indices]
+    at_least = squares[falling].cumsum(0)
+    result = torch.empty_like(squares)
+    result[falling] = torch.where(at_least > 0, squares[falling] / at_least, 0.0)
+    return result.reshape(weights.shape)

@@ -31,7 +31,7 @@ class Scoring(Generic[O]):
     weights: name -> parameter to rank, any shape. For channels: group name -> weight whose dimension 0 are the channels.
     units: name -> shape of the scores wanted: the weight's own shape, or (channels,).
     batches: pairs of standardised images (B, C, H, W) and labels (B,); B may vary. Empty where the entry needs no data.
-    generator: on the CPU, of this run, criterion and round alone.
+    generator: on the CPU, of this run and round (of the run alone where the options draw once) and of the options' stream, not of the criterion.
     input_shape: of one image, (C, H, W).
     masks: name -> bool tensor of the weight's shape, what a rehearsed pruning has left; the weights themselves are as they were. Mostly empty.
     groups: name -> channel group, in the order of the network; empty where single weights are ranked.

@@ -4,6 +4,7 @@ import platform
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from itertools import accumulate
 from typing import Any
 
@@ -37,7 +38,7 @@ from ..steps import Evaluate, Inherit, Initialise, Measure, Prune, Score, Step, 
 from ..streams import seed_of
 from ..version import __version__
 from . import checkpoint
-from .asking import ask
+from .asking import answered, ask
 from .checkpoint import Position, array, packed_masks
 from .dataset import FIXED_TRAIN, open_data
 from .errors import RunError
@@ -145,10 +146,9 @@ class Execution:
         self.scores: Scores | None = None
         self.criterion: Score | None = None
         self.held: dict[str, Survey] = {}
+        self.answer: tuple[Score, Scores] | None = None
         self.test: Quality | None = None
-        self.saved: tuple[int, int, int] | None = (
-            None  # step, event and iteration of the last checkpoint: another one there would be no way further
-        )
+        self.saved: tuple[int, int, int] | None = None  # step, event and iteration of the last checkpoint
         self.broken_off = False  # stopped inside a step, which is to be gone on with
 
     def events(self) -> Iterator[Numbered]:
@@ -166,6 +166,8 @@ class Execution:
             yield self.numbered(self.started())
         while self.step < len(self.plan):
             step = self.plan[self.step]
+            if not isinstance(step, Measure):
+                self.answer = None
             for event in HANDLERS[type(step)](self, step):
                 yield self.numbered(event)
             if not self.broken_off:
@@ -259,7 +261,8 @@ class Execution:
             self.tell(doing)
             return not self.stop()
 
-        values = MEASUREMENTS[step.what](Reading(self.network, self.data, self.held, step.options, self.spec.seed, go_on))
+        reading = Reading(self.network, self.data, self.held, step.options, self.spec.seed, go_on, partial(answered, self))
+        values = MEASUREMENTS[step.what](reading)
         if values is None:
             self.broken_off = True
             return
@@ -327,7 +330,7 @@ class Execution:
     def save_checkpoint(self) -> None:
         """Nothing between a scoring and its pruning or comparison, nor once the test part was measured: these results are no part of a checkpoint."""
         here = (self.step, self.number, self.clock.iteration)
-        if self.scores is not None or self.held or self.test is not None or here == self.saved:
+        if self.scores is not None or self.held or self.test is not None or here == self.saved:  # there again is no way further
             return
         tensors, metadata = checkpoint.pack(
             self.network, self.optimiser, self.clock, Position(self.step, self.number, self.seconds()), self.fingerprint

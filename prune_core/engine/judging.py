@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..steps import Granularity, Prune, Score
+from ..steps import Granularity, Prune, Score, usual_keep_min
 from ..streams import seed_of
 from .dataset import Images
 from .evaluation import evaluate
@@ -18,7 +18,7 @@ from .inheriting import expanded
 from .masks import generator, masks_from
 from .network import Network
 from .reading import Reading, Values
-from .scoring import alive, score
+from .scoring import alive
 
 CHUNK = 100  # images in one forward pass: in float64 larger ones leave the cache and take twice as long
 FIRST_ROUND = 1  # the images that the first pruning of a run with this seed would look at
@@ -49,7 +49,7 @@ def prediction(reading: Reading) -> Values | None:
     """A criterion's scores of the units that `removal` takes out, layer by layer."""
     options = reading.options
     unit, sample = options["unit"], options["sample"]
-    scores = score(asking(options), reading.network, reading.data, reading.seed)
+    scores = reading.ask(asking(options))
     found = [scores[layer].flatten()[drawn(reading, unit, layer, n)[0]].tolist() for layer, n in sample.items()]
     return {"criterion": options["criterion"], "unit": unit, "layers": list(sample), "scores": found}
 
@@ -57,12 +57,12 @@ def prediction(reading: Reading) -> Values | None:
 def sensitivity(reading: Reading) -> Values | None:
     """Loss and accuracy on the validation part with one layer pruned and all others whole, for each of `sparsities`; exact counts, as in a pruning.
 
-    None once `go_on` says no.
+    Of channels one stays at least, as in every layer of a pruning. None once `go_on` says no.
     """
     options, network = reading.options, reading.network
     unit, layer = options["unit"], options["layer"]
     step = asking(options)
-    scores = score(step, network, reading.data, reading.seed)
+    scores = reading.ask(step)
     only, living = {layer: scores[layer]}, {layer: alive(step, network, scores)[layer]}
     validation, classes = reading.data["validation"], reading.data.classes
     before = evaluate(network.module, validation, classes)
@@ -71,7 +71,8 @@ def sensitivity(reading: Reading) -> Values | None:
         if not reading.go_on(i / (len(options["sparsities"]) + 1)):
             return None
         weights = network.parameters if unit == "weight" else None
-        made, masks = masks_from(Prune(sparsity=sparsity, granularity=unit), only, living, reading.seed, weights)
+        alone = Prune(sparsity=sparsity, granularity=unit, keep_min=usual_keep_min(unit))
+        made, masks = masks_from(alone, only, living, reading.seed, weights)
         after = evaluate(pruned(network, masks, unit), validation, classes)
         found.append((int(made.kept.sum()), after.accuracy, after.loss))
     kept, accuracies, losses = (list(column) for column in zip(*found, strict=True))

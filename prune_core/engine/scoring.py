@@ -9,7 +9,6 @@ import torch
 from torch import Tensor, nn
 
 from ..catalogue import criteria, named, scorer_of
-from ..catalogue.criteria.at_start import IterativeSnipOptions
 from ..catalogue.criteria.options import DataOptions, LabelOptions, ScopeOptions
 from ..criteria.types import Batch, CriterionError, Scores, Scoring
 from ..events import Histogram
@@ -64,7 +63,7 @@ def question(step: Score, network: Network, data: Data, seed: int, masks: Mappin
     options = criteria[step.criterion].options.model_validate(step.options)
     assert isinstance(options, ScopeOptions)
     weights, units = ranked(step, network, options)
-    chance = generator(seed_of(seed, "random", None if options.draws_once else step.round))
+    chance = generator(seed_of(seed, options.stream, None if options.draws_once else step.round))
     channels = step.granularity == "channel"
     groups = {g.name: g for g in network.entry.channel_groups} if channels else {}
     left = {} if channels else {name: network.masks[name] for name in weights if name in network.masks}
@@ -88,7 +87,7 @@ def rehearse(pruning: Prune, step: Score, network: Network, data: Data, seed: in
 
 def images_round(step: Score, options: DataOptions) -> int:
     """The round whose images a scoring looks at: its own, unless all rounds are to look at those of the first."""
-    return 1 if isinstance(options, IterativeSnipOptions) and not options.resample else step.round
+    return 1 if options.same_images else step.round
 
 
 def ranked(step: Score, network: Network, options: ScopeOptions) -> tuple[dict[str, Tensor], dict[str, tuple[int, ...]]]:

@@ -12,7 +12,7 @@ from ..catalogue import criteria
 from ..catalogue.entry import Layer
 from ..counting import kept
 from ..criteria.types import Scores
-from ..steps import Granularity, Prune, Score
+from ..steps import Granularity, Prune, Score, usual_keep_min
 from .dataset import Data
 from .masks import cut, ranking
 from .network import Network
@@ -64,7 +64,7 @@ def from_levels(step: Score, network: Network, scores: Scores, ranked: Ranking) 
 
 def from_cuts(step: Score, network: Network, scores: Scores, ranked: Ranking) -> Counted:
     """The same from one pruning after the other, none of which is put on."""
-    allocation, keep_min = criteria[step.criterion].default_allocation, int(step.granularity == "channel")
+    allocation, keep_min = criteria[step.criterion].default_allocation, usual_keep_min(step.granularity)
     flags = [
         cut(Prune(sparsity=s, granularity=step.granularity, allocation=allocation, keep_min=keep_min), ranked).kept for s in step.sparsities
     ]

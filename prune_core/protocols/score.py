@@ -13,7 +13,7 @@ from .. import catalogue
 from ..catalogue import Criterion
 from ..spec import RunSpec
 from ..spec_rules import common_granularity
-from ..steps import Granularity, Initialise, Measure, Prune, Score, Step
+from ..steps import Granularity, Initialise, Measure, Prune, Score, Step, usual_keep_min
 from .schedules import sparsities
 
 FIRST_ROUND = 1  # the images that the first pruning of a run with this seed would look at: the picture is of its mask
@@ -63,7 +63,7 @@ def in_rounds(score: Score, entry: Criterion) -> list[Score]:
         rehearsals = tuple(
             Prune(
                 sparsity=amount, granularity=score.granularity, allocation=entry.default_allocation, round=r,
-                keep_min=int(score.granularity == "channel"),
+                keep_min=usual_keep_min(score.granularity),
             )
             for r, amount in enumerate(before, 1)
         )  # fmt: skip

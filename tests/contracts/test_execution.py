@@ -10,6 +10,7 @@ import torch
 from hypothesis import given
 from hypothesis import settings as limits
 from hypothesis import strategies as st
+from torch.nn.modules.module import register_module_forward_pre_hook
 
 from prune_core import RunSpec, catalogue, plan, run
 from prune_core.engine.checkpoint import unpacked_masks
@@ -32,7 +33,8 @@ SMALL = {
     "adam": RunSpec(optimizer="adam", epochs=2, sparsity=0.5),
     "adjusted": RunSpec(criterion="l_obs", protocol="iterative", epochs=2, criterion_options={"n_examples": 50}, protocol_options={"rounds": 2}),
     "judge": RunSpec(protocol="judge", criterion=None, epochs=2, protocol_options={
-        "units": 30, "images": 40, "criteria": ["snip", "obd", "random", "karnin"], "n_examples": 20, "sparsities": [0.5, 0.9]}),
+        "units": 30, "images": 40, "criteria": ["snip", "obd", "random", "karnin"], "n_examples": 20, "sparsities": [0.5, 0.9],
+        "cut_by": "obd"}),
     "judged channels": RunSpec(model="small_conv", protocol="judge", criterion=None, epochs=1, protocol_options={
         "unit": "channel", "units": 6, "images": 20, "n_examples": 20, "sparsities": [0.5]}),
 }  # fmt: skip
@@ -375,13 +377,14 @@ def state_of(asked: Execution) -> list:
     return [[t.detach().numpy().tobytes() for t in tensors], modes, sorted(net.masks), sums, asked.scores]
 
 
-def test_a_run_stopped_while_units_are_taken_out_begins_that_layer_again_and_says_the_same(tmp_path, whole):
+@pytest.mark.parametrize(("what", "before", "times"), [("removal", 1, 5), ("sensitivity", 8, 2)])
+def test_a_run_stopped_in_the_middle_of_the_second_layer_begins_it_again_and_says_the_same(what, before, times, tmp_path, whole):
+    """Five weights taken out of it, or cut once by scores that were asked for with the first: they are no part of a checkpoint."""
     spec, kinds, asked = SMALL["judge"], [], []
 
     def stop():
-        """Five units into the second layer."""
-        asked.extend([1] * ("measured" in kinds))
-        return len(asked) > 5
+        asked.extend([1] * (kinds.count("measured") == before))
+        return len(asked) > times
 
     for _, event in execute(spec, files=Folder(tmp_path), stop=stop):
         kinds.append(event.kind)
@@ -389,7 +392,27 @@ def test_a_run_stopped_while_units_are_taken_out_begins_that_layer_again_and_say
     resumed = list(execute(spec, files=Folder(tmp_path)))
     wanted = [without_times(e) for _, e in whole["judge"]]
     assert [without_times(e) for _, e in resumed] == wanted[-len(resumed) :]
-    assert resumed[0].event.values["layer"] == "fc2.weight"
+    assert (resumed[0].event.what, resumed[0].event.values["layer"]) == (what, "fc2.weight")
+
+
+def test_layers_that_are_cut_one_after_another_share_one_asking_of_the_criterion():
+    """Only a scoring passes images through the network with gradients where nothing is trained."""
+    passes = []
+    hook = register_module_forward_pre_hook(lambda m, x: passes.append(len(x[0])) if torch.is_grad_enabled() and m is first() else None)
+    spec = RunSpec(protocol="judge", criterion=None, epochs=0, protocol_options={
+        "units": 3, "images": 10, "criteria": ["magnitude"], "cut_by": "snip", "n_examples": 20, "sparsities": [0.5]})  # fmt: skip
+    asked = Execution(spec.resolved(), NOWHERE, nobody, never, ignore, 1e9)
+
+    def first():
+        return asked.network.module.fc1
+
+    try:
+        measured = [e.event for e in asked.events() if e.event.kind == "measured"]
+    finally:
+        hook.remove()
+    assert [e.values["layer"] for e in measured if e.what == "sensitivity"] == ["fc1.weight", "fc2.weight", "fc3.weight"]
+    assert passes == [20]
+    assert asked.answer is None
 
 
 def test_a_measurement_never_changes_the_run(whole):

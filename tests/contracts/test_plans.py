@@ -136,6 +136,15 @@ def test_judging_is_costed_by_the_images_that_pass_through_the_network():
     assert cost["sensitivity"] == pytest.approx(10 * 6_000 / 3)
 
 
+@pytest.mark.parametrize("unit", ["weight", "channel"])
+def test_layers_that_are_cut_one_after_another_are_costed_with_one_asking(unit):
+    told = {"unit": unit, "criteria": ["random"], "cut_by": "snip", "n_examples": 500}
+    spec = RunSpec(protocol="judge", model="small_conv", dataset="mnist", epochs=0, protocol_options=told)
+    first, *others = [images(spec, s) for s in plan(spec) if isinstance(s, Measure) and s.what == "sensitivity"]
+    assert first - 500 == pytest.approx(10 * 6_000 / 3)
+    assert others == pytest.approx([10 * 6_000 / 3] * len(others))
+
+
 @pytest.mark.parametrize(("criterion", "noted"), [("karnin", True), ("magnitude", False)])
 def test_recording_is_costed_in_time_and_memory_where_a_criterion_reads_it(criterion, noted):
     spec, other = (RunSpec(protocol="iterative", dataset="mnist", criterion=c) for c in (criterion, "random"))

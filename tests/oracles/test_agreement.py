@@ -41,7 +41,7 @@ def held(scores, order=range(8)):
 
 
 def asked(found):
-    return agreement(Reading(network=None, data=None, held=found, options={}, seed=0, go_on=lambda: True))
+    return agreement(Reading(network=None, data=None, held=found, options={}, seed=0, go_on=lambda: True, ask=None))
 
 
 def test_what_two_keep_is_the_intersection_of_their_sets_at_every_sparsity():

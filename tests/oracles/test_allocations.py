@@ -6,14 +6,14 @@ from math import prod
 import numpy as np
 import pytest
 import torch
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
-from prune_core.allocations.lamp import of_layer
 from prune_core.allocations.sharing import proportional
 from prune_core.counting import kept
 from prune_core.engine.masks import cut, ranking
 from prune_core.steps import DECILES, Prune
+from tests.oracles.test_lamp import exact_lamp
 
 LENET = {"fc1": (300, 784), "fc2": (100, 300), "fc3": (10, 100)}
 CONVS = {"conv1": (8, 1, 3, 3), "conv2": (16, 8, 3, 3), "out": (10, 64)}
@@ -154,28 +154,6 @@ def test_a_proportional_split_is_exact_within_bounds_and_within_one_of_the_clipp
 
 
 LAYERS = st.lists(st.lists(st.integers(-6, 6).map(lambda i: i / 4), min_size=1, max_size=12), min_size=1, max_size=4)
-
-
-def exact_lamp(weights, keys):
-    """The definition over all pairs, in fractions; of equal weights the smaller key counts as the larger."""
-    squares = [Fraction(w) ** 2 for w in weights]
-    sums = [sum(sv for sv, kv in zip(squares, keys, strict=True) if (sv, -kv) >= (su, -ku)) for su, ku in zip(squares, keys, strict=True)]
-    return [square / total if total else Fraction(0) for square, total in zip(squares, sums, strict=True)]
-
-
-@settings(max_examples=30)
-@given(st.lists(st.integers(-20, 20).map(lambda i: i / 8), min_size=1, max_size=200), st.randoms(use_true_random=False))
-def test_lamp_is_its_definition_over_all_pairs(weights, chance):
-    keys = list(range(len(weights)))
-    chance.shuffle(keys)
-    found = of_layer(np.array(weights, dtype=np.float32), np.array(keys))
-    np.testing.assert_allclose(found, [float(score) for score in exact_lamp(weights, keys)], rtol=1e-12, atol=0)
-    assert found.max() == (1 if any(weights) else 0)
-
-
-def test_the_largest_of_a_hundred_thousand_weights_scores_exactly_one():
-    weights = torch.randn(100_000, generator=torch.Generator().manual_seed(0)).numpy()
-    assert of_layer(weights, np.arange(weights.size))[np.abs(weights).argmax()] == 1
 
 
 @given(LAYERS, SPARSITIES)

@@ -11,7 +11,8 @@ from torch.nn import functional as F
 from prune_core import catalogue
 from prune_core.catalogue.criteria.trained import FisherOptions, ObdOptions
 from prune_core.criteria import fisher, obd
-from prune_core.criteria.hutchinson import hessian_product, hutchinson_diagonal
+from prune_core.criteria.hessian_product import hessian_product
+from prune_core.criteria.hutchinson import hutchinson_diagonal
 from prune_core.criteria.per_sample import Weighed, mean_squares, per_sample_gradients
 from tests.oracles import narrow
 from tests.oracles.networks import Tiny, ask, tiny
@@ -229,7 +230,7 @@ class TestHutchinson:
         net = tiny(1)
         chance = torch.Generator().manual_seed(5)
         z = {n: torch.randn(w.shape, generator=chance, dtype=torch.float64) for n, w in net.weights.items()}
-        found = flat(hessian_product(net.model, net.weights, net.batches, z))
+        found = flat(hessian_product(lambda batch: F.cross_entropy(net.model(batch[0]), batch[1]), net.weights, net.batches, z))
         torch.testing.assert_close(found, hessian(net) @ flat(z), rtol=1e-11, atol=1e-13)
 
     @pytest.mark.parametrize("probes", [20, 320])

@@ -14,6 +14,7 @@ from prune_core.engine.dataset import open_data
 from prune_core.engine.judging import prediction, removal, sensitivity
 from prune_core.engine.network import Network
 from prune_core.engine.reading import Reading
+from prune_core.engine.scoring import score
 from prune_core.models.initialisation import initialise
 from prune_core.protocols.judge import strata
 
@@ -39,7 +40,7 @@ def subject(model: str, data, seed: int = 3) -> Reading:
         for name, tensor in network.module.state_dict().items():
             if tensor.is_floating_point() and (name.startswith("bn") or name.endswith("bias")):
                 tensor.add_(torch.randn(tensor.shape, generator=chance) * 0.2)
-    return Reading(network, data, {}, {}, seed, always)
+    return Reading(network, data, {}, {}, seed, always, lambda step: score(step, network, data, seed))
 
 
 def taking_out(layer: str, count: int, unit: str = "weight", images: int = IMAGES) -> dict:
@@ -156,6 +157,21 @@ def test_a_group_of_channels_alone_loses_its_weakest_filters(data):
     with torch.no_grad():
         assert found["accuracies"] == [float((module(images).argmax(1) == labels).double().mean())]
     assert found["kept"] == [16]
+
+
+def test_a_group_of_channels_cut_to_nearly_nothing_keeps_its_strongest_and_weights_may_all_go(data):
+    asked = subject("small_conv", data)
+    channels = {"layer": "conv1", "criterion": "l2_norm", "options": {}, "unit": "channel", "sparsities": [0.9, 0.99]}
+    found = sensitivity(asked._replace(options=channels))
+    assert (found["of"], found["kept"]) == (16, [2, 1])
+    module = copy.deepcopy(asked.network.module).eval()
+    weakest = module.conv1.weight.detach().flatten(1).norm(dim=1).argsort()[:15]
+    module.bn1.register_forward_hook(lambda _, __, output: output.index_fill(1, weakest, 0))
+    images, labels = data["validation"].chunk(0, len(data["validation"]))
+    with torch.no_grad():
+        assert found["losses"][1] == pytest.approx(float(F.cross_entropy(module(images), labels)), rel=1e-5)
+    weights = {"layer": "conv1.weight", "criterion": "magnitude", "options": {}, "unit": "weight", "sparsities": [0.999]}
+    assert sensitivity(asked._replace(options=weights))["kept"] == [0]
 
 
 @given(st.integers(1, 2_000), st.lists(st.integers(1, 900), min_size=1, max_size=8))

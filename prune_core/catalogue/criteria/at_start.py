@@ -18,6 +18,10 @@ class SnipOptions(GradientOptions):
 class IterativeSnipOptions(GradientOptions):
     resample: bool = Field(True, description="Draw new images in every round; otherwise all rounds look at the same ones.")
 
+    @property
+    def same_images(self) -> bool:
+        return not self.resample
+
 
 class GraspOptions(LabelOptions):
     balanced: bool = Field(True, description="Equally many images of each class: 10 of each of ten, in the paper's runs on CIFAR.")

@@ -4,6 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from ...streams import Purpose
 from .. import papers
 from ..entry import Criterion
 from .options import ScopeOptions
@@ -25,6 +26,10 @@ class MagnitudeOptions(ScopeOptions):
 
 
 class LampOptions(ScopeOptions):
+    @property
+    def stream(self) -> Purpose:
+        return "ties"
+
     @property
     def draws_once(self) -> bool:
         """The order of weights of equal size, which decides their scores, stays over all rounds."""

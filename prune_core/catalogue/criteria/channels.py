@@ -39,11 +39,15 @@ class SkeletonizationOptions(LabelOptions):
     absolute: bool = Field(False, description="Keep what changes the error much either way; else what would lower it by going goes first.")
 
 
+OF_FILTERS = (
+    "Only the filters that make a channel count, not those of the next layer that read it, and no biases.",
+    "Li et al. choose a share for each layer by how sensitive it is; by default all layers lose the same share here.",
+)
 L2_NORM = Criterion(
     name="l2_norm", title="Filter norm (L2)", summary="Keeps the channels whose filters have the largest norm.",
     function="prune_core.criteria.l2_norm:score", options=FilterNormOptions, formula=r"s_k = \sqrt{\textstyle\sum_{i} W_{k,i}^2}",
     papers=(papers.LI_2017,), needs=frozenset({"trained"}), granularities=frozenset({"channel"}), default_allocation="per_layer",
-    deviations=("Biases are not included. Norms of layers with different fan-in are ranked within each layer by default.",),
+    deviations=("Norms of layers with different fan-in are ranked within each layer by default.", *OF_FILTERS),
     oracle="A loop over filters, in Python floats.", family="magnitude",
 )  # fmt: skip
 L1_NORM = Criterion(
@@ -52,8 +56,7 @@ L1_NORM = Criterion(
     papers=(papers.LI_2017,), needs=frozenset({"trained"}), granularities=frozenset({"channel"}), default_allocation="per_layer",
     deviations=(
         "The code of pytorch-prunes sums signed weights under this name and ranks over all layers; here absolute values, in each layer.",
-        "Only the filters that make a channel count, not those of the next layer that read it, and no biases.",
-        "Li et al. choose a share for each layer by how sensitive it is; by default all layers lose the same share here.",
+        *OF_FILTERS,
     ),
     oracle="A loop over filters, in Python floats.", family="magnitude",
 )  # fmt: skip

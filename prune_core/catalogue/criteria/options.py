@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field, field_validator
 
 from ...steps import Granularity
+from ...streams import Purpose
 from ...wording import refuse
 from ..entry import DataSet, Layer, Options
 
@@ -22,6 +23,11 @@ class ScopeOptions(Options):
     include_bias: bool = Field(False, description="Rank biases too and count them as prunable, as SNIP's published code does.")
     include: tuple[str, ...] = Field((), max_length=64, description="Only parameters whose name matches one of these patterns (* and ?).")
     exclude: tuple[str, ...] = Field((), max_length=64, description="No parameter whose name matches one of these patterns (* and ?).")
+
+    @property
+    def stream(self) -> Purpose:
+        """What chance is drawn for: for the scores themselves, or to break ties, by the keys that every pruning of the run breaks them by."""
+        return "random"
 
     @property
     def draws_once(self) -> bool:
@@ -96,6 +102,11 @@ class DataOptions(ScopeOptions):
     @property
     def per_sample(self) -> bool:
         """Whether the gradient of each image alone is needed, which batch norm by the statistics of the batch does not have."""
+        return False
+
+    @property
+    def same_images(self) -> bool:
+        """Whether all rounds look at the images of the first."""
         return False
 
     def there(self, data: DataSet) -> int:
