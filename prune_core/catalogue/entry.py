@@ -126,6 +126,11 @@ class Anatomy(Data):
     def channels(self) -> int:
         return sum(group.channels for group in self.channel_groups)
 
+    @property
+    def normalises(self) -> bool:
+        """Whether batch norm stands behind every layer that can lose channels."""
+        return all(group.batch_norm is not None for group in self.channel_groups)
+
 
 Drawing = Callable[[Any, int], Anatomy]  # (options, classes) -> what is built with them
 
