@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from prune_core import RunSpec
+from prune_core import RunSpec, catalogue
+from prune_core.settings import settings
 from prune_core.store import queue
 
 from .carrying import carry_out
@@ -48,6 +49,22 @@ class TestEitherPage:
         (run,) = store.runs()
         assert run.spec == RunSpec(protocol="judge", criterion=None, model="small_conv", dataset="digits", epochs=0)
         assert shown.query_params["run"] in (run.id, [run.id])
+
+    @pytest.mark.parametrize(
+        ("data", "said"),
+        [
+            ("fashion_mnist", "Fashion-MNIST is not here yet: 31 MB to download first."),
+            ("cifar_10_small", "CIFAR-10 small is not here yet: put cifar_10_small.npz into the data folder first."),
+        ],
+    )
+    def test_data_that_are_not_here_say_how_they_come(self, file, page, monkeypatch, tmp_path, data, said):
+        monkeypatch.setenv("ESPALIER_DATA", str(tmp_path / "nothing"))
+        settings.cache_clear()
+        shown, key = page(file), file[:3]
+        if catalogue.datasets[data].shape != (1, 28, 28):
+            shown.selectbox(key=f"{key}-model").set_value("conv_2").run()
+        shown.selectbox(key=f"{key}-data").set_value(data).run()
+        assert said in words(shown)
 
     def test_a_deep_link_shows_that_run_and_no_other(self, file, page, store):
         first, second = carry_out(store, JUDGED, JUDGED.model_copy(update={"seed": 1}))
