@@ -39,8 +39,6 @@ def choose(key: str) -> Chosen | None:
     """
     runs = store().runs(states=["finished"], protocols=("judge",), limit=LISTED)
     asked = named()
-    if asked and asked.state == "finished" and asked.id not in {run.id for run in runs}:
-        runs = [asked, *runs]
     if not runs and asked is None:
         nothing(key)
         return None
