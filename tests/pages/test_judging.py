@@ -70,8 +70,8 @@ class TestEitherPage:
         first, second = carry_out(store, JUDGED, JUDGED.model_copy(update={"seed": 1}))
         for run, seed in ((first, 0), (second, 1)):
             shown = page(file, run=run.id)
-            assert f"seed {seed}: one network." not in words(shown)
             assert f"LeNet-300-100 trained for 1 epoch on Digits, seed {seed}." in words(shown)
+            assert f"LeNet-300-100 trained for 1 epoch on Digits, seed {1 - seed}." not in words(shown)
 
     @pytest.mark.parametrize("asked", ["nobody", "<img src=x onerror=alert(1)>", ""])
     def test_an_address_that_names_nothing_shows_the_newest(self, file, page, store, asked):
@@ -100,9 +100,12 @@ class TestEitherPage:
         assert not shown.exception
         assert "Waiting for a free slot" in words(shown) or [p for p in shown.get("progress") if "Waiting" in p.proto.text]
 
-    def test_channels_are_told_of_as_channels(self, file, page, store):
-        carry_out(store, CHANNELS)
-        assert "channels" in words(page(file))
+    @pytest.mark.parametrize(("spec", "unit", "other"), [(JUDGED, "weight", "channel"), (CHANNELS, "channel", "weight")])
+    def test_marks_are_told_of_by_what_was_taken_out(self, file, page, store, spec, unit, other):
+        carry_out(store, spec)
+        marks = json.dumps(picture(page(file))["data"])
+        assert unit in marks
+        assert other not in marks
 
 
 def test_the_panels_hold_the_ranks_of_what_was_measured(page, store):
