@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 
 from ..catalogue import criteria
 from ..history import History
-from ..statistics import Coefficient, Ranks, rank_advantage, ranks
+from ..statistics import Estimate, Ranks, rank_advantages, rank_correlation, ranks
 from . import words
 from .layers import titles_of
 from .theme import Style, Theme, faded, figure, nothing
@@ -114,7 +114,7 @@ class Calibration(NamedTuple):
         ]  # fmt: skip
 
 
-def interval(c: Coefficient | None) -> str:
+def interval(c: Estimate | None) -> str:
     return "all alike" if c is None else f"{words.correlation(c.value)} ({words.correlation(c.low)} to {words.correlation(c.high)})"
 
 
@@ -149,10 +149,9 @@ def calibration(history: History, of: Of = "size") -> Calibration:
 def judge(name: str, said: Mapping[str, Sequence[Sequence[float]]], removals: Mapping[str, object], known: Sequence[float]) -> Judged:
     entry, each = criteria[name], dict(zip(said["layers"], said["scores"], strict=True))
     parts = [each[layer] for layer in removals]  # type: ignore[index]
-    within, start = [], 0
+    within, start = list[float | None](), 0
     for part in parts:
-        own = ranks(part, known[start : start + len(part)])
-        within.append(own.spearman.value if own else None)
+        within.append(rank_correlation(part, known[start : start + len(part)]))
         start += len(part)
     scores = tuple(score for part in parts for score in part)
     return Judged(entry.title, entry.family, scores, ranks(scores, known), tuple(within))
@@ -163,10 +162,13 @@ def placed(judged: Sequence[Judged], known: Sequence[float]) -> tuple[Judged, ..
     order = sorted(judged, key=lambda j: -j.rho)
     if not order or order[0].agreement is None:
         return tuple(order)
-    best = order[0]
-    return tuple(
-        j._replace(first=j is best or (j.agreement is not None and rank_advantage(best.scores, j.scores, known)[0] <= 0)) for j in order
-    )
+    best, *others = order
+    rivals = [j for j in others if j.agreement]
+    told = [
+        j._replace(first=low <= 0)
+        for j, (low, _) in zip(rivals, rank_advantages(best.scores, [j.scores for j in rivals], known), strict=True)
+    ]
+    return (best._replace(first=True), *told, *others[len(rivals) :])
 
 
 def shares(values: Sequence[float]) -> list[float]:
