@@ -3,11 +3,12 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
+import numpy as np
 import plotly.graph_objects as go
 
 from ..catalogue import criteria
 from ..history import History
-from ..statistics import Estimate, Ranks, rank_advantages, rank_correlation, ranks
+from ..statistics import Estimate, Ranks, midranks, rank_advantages, rank_correlation, ranks
 from . import words
 from .layers import titles_of
 from .theme import Style, Theme, faded, figure, nothing
@@ -173,15 +174,8 @@ def placed(judged: Sequence[Judged], known: Sequence[float]) -> tuple[Judged, ..
 
 def shares(values: Sequence[float]) -> list[float]:
     """Ranks from 0 (lowest) to 1 (highest); equal values share the mean of their places."""
-    order = sorted(range(len(values)), key=lambda i: values[i])
-    found, i = [0.0] * len(values), 0
-    while i < len(order):
-        j = i
-        while j + 1 < len(order) and values[order[j + 1]] == values[order[i]]:
-            j += 1
-        for k in order[i : j + 1]:
-            found[k] = (i + j) / 2 / max(1, len(values) - 1)
-        i = j + 1
+    known = np.asarray(values, dtype=np.float64)
+    found: list[float] = ((midranks(known, np.ones((1, len(known))))[0] - 1) / max(1, len(known) - 1)).tolist()
     return found
 
 

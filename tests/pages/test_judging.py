@@ -120,6 +120,7 @@ def test_the_panels_hold_the_ranks_of_what_was_measured(page, store):
     for criterion, title in (("snip", "SNIP"), ("obd", "Optimal brain damage")):
         rho = scipy.stats.spearmanr(scores[criterion], np.abs(rises)).statistic
         assert f"{rho:.2f}".replace("-", "\N{MINUS SIGN}") in said
+        np.testing.assert_allclose(drawn[title]["x"], (scipy.stats.rankdata(scores[criterion]) - 1) / (len(rises) - 1))
         np.testing.assert_allclose(drawn[title]["y"], (scipy.stats.rankdata(np.abs(rises)) - 1) / (len(rises) - 1))
     assert f"{(rises < 0).sum()} of 30 removals lowered the loss" in said
     rise = page("calibration.py", cal_of="Rise")
