@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from ..steps import Granularity, percent
+from ..steps import WHICH, Granularity, percent
 from ..wording import refuse
 
 
@@ -305,6 +305,9 @@ class Criterion(Entry):
     deviations: tuple[str, ...] = ()
     oracle: str
     family: str
+    control: bool = Field(False, description="Decides by lot: what every other criterion has to beat.")
+    gated: bool = Field(False, description="A channel is ranked along one gate on all that makes it, m_k in its formula.")
+    who_goes: str = Field(WHICH["smallest"], description="Who has the lowest scores, in a plan's words; {} stands for weights or channels.")
 
 
 class Allocation(Entry):

@@ -17,7 +17,6 @@ Of = Literal["size", "rise"]
 TRUTH: Mapping[Of, str] = {"size": "change of the loss", "rise": "rise of the loss"}
 X, Y = "Rank of the score", "Rank of the true {}"
 DRAWN = 300  # points of one criterion: more of them cover each other
-CONTROL = "random"  # the family of criteria that know nothing
 NAMED = 3
 WIDE, NARROW = 4, 2  # panels in a row
 WORDS, GAP = 0.42, 0.055  # between rows, beside a panel's height, for its words; between columns, of the width
@@ -35,7 +34,8 @@ class Unit(NamedTuple):
 class Judged(NamedTuple):
     """A criterion's scores of the units, in their order. `agreement`: with the truth; None where its scores are all alike.
 
-    `within`: Spearman's rho in each layer by itself, None where there is nothing to order. `first`: nothing is told apart from the best.
+    `within`: Spearman's rho in each layer by itself, None where there is nothing to order. `control`: whether it decides by lot.
+    `first`: nothing is told apart from the best.
     """
 
     criterion: str
@@ -43,6 +43,7 @@ class Judged(NamedTuple):
     scores: tuple[float, ...]
     agreement: Ranks | None
     within: tuple[float | None, ...] = ()
+    control: bool = False
     first: bool = False
 
     @property
@@ -79,7 +80,7 @@ class Calibration(NamedTuple):
         """Who was nearest, who can't be told from it, and who was furthest off."""
         best, worst = ranked[0], ranked[-1]
         assert best.agreement is not None
-        if best.agreement.spearman.low <= 0 or any(j.first for j in ranked if j.family == CONTROL):
+        if best.agreement.spearman.low <= 0 or any(j.first for j in ranked if j.control):
             return f"No criterion tells the {TRUTH[self.of]} better than chance when single {self.unit}s go ({RHO} at most {words.correlation(best.rho)})."
         alike = [j.criterion for j in ranked if j.first]
         named = words.listed(alike) if len(alike) <= NAMED else f"{best.criterion} and {words.counted(len(alike) - 1)} others alike"
@@ -155,7 +156,7 @@ def judge(name: str, said: Mapping[str, Sequence[Sequence[float]]], removals: Ma
         within.append(rank_correlation(part, known[start : start + len(part)]))
         start += len(part)
     scores = tuple(score for part in parts for score in part)
-    return Judged(entry.title, entry.family, scores, ranks(scores, known), tuple(within))
+    return Judged(entry.title, entry.family, scores, ranks(scores, known), tuple(within), entry.control)
 
 
 def placed(judged: Sequence[Judged], known: Sequence[float]) -> tuple[Judged, ...]:
