@@ -82,7 +82,7 @@ def test_a_narrow_network_is_shown_as_its_run_built_it(page, store):
 
 def test_runs_of_a_narrower_network_are_listed_with_the_others(page, store, events):
     narrow, whole = (RunSpec(model="vgg_11", dataset="cifar_10_small", model_options={"width": w}) for w in (0.25, 1))
-    other = RunSpec(model="conv_2", dataset="cifar_10_small")
+    other = RunSpec(model="vgg_16", dataset="cifar_10_small")
     for spec in (narrow, whole, other):
         run = store.submit(spec)
         attempt = store.attempt(run.id, queue.claim(store, LOOKER, 1).attempt)
