@@ -37,7 +37,7 @@ def about(entry: Entry) -> None:
     if isinstance(entry, Criterion):
         st.latex(entry.formula)
         if entry.channel_formula:
-            st.caption("Of a channel, with one gate on all that makes it:" if "m_k" in entry.channel_formula else "Of a channel:")
+            st.caption("Of a channel, with one gate on all that makes it:" if entry.gated else "Of a channel:")
             st.latex(entry.channel_formula)
     st.html(markup.facts(method_words.facts(entry)))
     if isinstance(entry, Model):

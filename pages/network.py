@@ -54,7 +54,7 @@ def other_model() -> None:
 
 def choose_run(model: Model, asked: Run | None) -> Run | None:
     """The run whose masks are looked at, or none: the whole network."""
-    runs = store().runs(states=["finished"], model=model.name, limit=LISTED)
+    runs = store().runs(states=["finished"], any_size=model.name, limit=LISTED)
     if asked and asked.id not in {run.id for run in runs}:
         runs = [asked, *runs]
     titles = {run.id: f"{run.title} · example" if run.example else run.title for run in runs}

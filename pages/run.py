@@ -34,8 +34,10 @@ def watch() -> None:
 def scoring(shot: Snapshot) -> None:
     """A run that only scores has its pictures on a page of its own."""
     figure.caption(sentence(*shot))
-    if st.button("Look at it in Saliency", icon=":material/grid_on:", key="to-saliency"):
-        st.switch_page("saliency.py", query_params=saliency_address(shot.run.spec))
+    spec = shot.run.spec
+    as_it_comes = spec.network == spec.model and spec.data == spec.dataset  # of others Saliency would show another run's picture, or none
+    if as_it_comes and st.button("Look at it in Saliency", icon=":material/grid_on:", key="to-saliency"):
+        st.switch_page("saliency.py", query_params=saliency_address(spec))
 
 
 def saliency_address(spec: RunSpec) -> dict[str, str]:

@@ -20,7 +20,7 @@ SIZES = (1, 10, 100, 1000, 10_000)
 LABELS = {"True": "true", "Shuffled": "shuffled"}
 OWN = "The model's own"
 DATASETS = {entry.title: entry for entry in catalogue.datasets.values()}
-CRITERIA = {entry.title: entry for entry in catalogue.criteria.values() if between_criteria.asks_untrained(entry)}
+CRITERIA = {entry.title: entry for entry in between_criteria.asked_here()}
 MODELS = {entry.title: entry for entry in catalogue.models.values()}
 STARTS = {OWN: None} | {title: name for name, title in INITIALISATIONS.items()}
 KNOBS = {
@@ -46,11 +46,7 @@ class Asked(NamedTuple):
     @property
     def unfit(self) -> str:
         """Why the criterion can't rank this network, in words; empty where it can."""
-        if between_criteria.ranks(self.criterion, self.model):
-            return ""
-        if not self.model.channel_groups:
-            return f"{self.criterion.title} ranks channels, and {self.model.title} has none to prune."
-        return f"{self.criterion.title} reads batch norm, which {self.model.title} has not."
+        return between_criteria.unfit(self.criterion, self.model)
 
     def run(self, **options: Any) -> RunSpec:
         first = {"initialisation": self.start} if self.start and "initialisations" not in options else {}
@@ -144,7 +140,9 @@ def controls() -> Asked:
 def offer_another(asked: Asked) -> None:
     """Why nothing is shown of a network that the criterion can't rank, and the button that helps."""
     figure.caption(asked.unfit)
-    able = (t for t, model in MODELS.items() if model.input_shape == asked.data.shape and between_criteria.ranks(asked.criterion, model))
+    able = (
+        t for t, model in MODELS.items() if model.input_shape == asked.data.shape and not between_criteria.unfit(asked.criterion, model)
+    )
     if title := next(able, None):
         st.button(f"Use {title}", type="primary", key="sal-another", on_click=use, args=(title,))
 

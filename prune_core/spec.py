@@ -170,7 +170,7 @@ class RunSpec(BaseModel):
     @property
     def normalises(self) -> bool:
         """Whether batch norm stands behind every layer that can lose channels."""
-        return all(group.batch_norm is not None for group in self.model_entry.channel_groups)
+        return self.model_entry.normalises
 
     @property
     def model_entry(self) -> Model:

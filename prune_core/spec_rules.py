@@ -1,9 +1,10 @@
 """Which fields of a spec go together: a rule a function, each answering with problems in words that name field, value and choices."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from . import catalogue
+from .catalogue import Criterion, Model
 from .catalogue.criteria.options import DataOptions
 from .catalogue.protocols import JudgeOptions
 from .steps import DECILES, Granularity
@@ -164,10 +165,8 @@ def score_problems(spec: "RunSpec") -> list[Problem]:
     for name in getattr(spec.protocol_options, "criteria", ()):
         if name not in catalogue.criteria:
             problems.append(Problem("protocol_options.criteria", unknown(name, catalogue.criteria)))
-        elif not (judging or "weight" in catalogue.criteria[name].granularities or spec.model_entry.channel_groups):
-            problems.append(Problem("protocol_options.criteria", f"{name} ranks channels, and {spec.model} has none to prune."))
-        elif "batch_norm" in catalogue.criteria[name].needs and not spec.normalises:
-            problems.append(Problem("protocol_options.criteria", f"{name} reads batch norm, which {spec.model} has not."))
+        elif why := (without_batch_norm if judging else nothing_to_rank)(catalogue.criteria[name], spec.model_entry):
+            problems.append(Problem("protocol_options.criteria", why))
     for s in getattr(spec.protocol_options, "sparsities", ()):
         if not 0 <= s < 1:
             problems.append(Problem("protocol_options.sparsities", f"must be at least 0 and below 1, got {s:g}."))
@@ -178,6 +177,23 @@ def score_problems(spec: "RunSpec") -> list[Problem]:
     if not problems and getattr(spec.protocol_options, "measure", ()) == ("agreement",):
         problems += [Problem("protocol_options.measure", why) for why in agreement_problems(spec)]
     return problems
+
+
+Called = Literal["name", "title"]  # how criterion and network are named in a refusal: as one types them, or as pages do
+
+
+def nothing_to_rank(criterion: Criterion, model: Model, called: Called = "name") -> str:
+    """Why a network has nothing that a criterion could rank, in words; empty where it has."""
+    if "weight" not in criterion.granularities and not model.channel_groups:
+        return f"{getattr(criterion, called)} ranks channels, and {getattr(model, called)} has none to prune."
+    return without_batch_norm(criterion, model, called)
+
+
+def without_batch_norm(criterion: Criterion, model: Model, called: Called = "name") -> str:
+    """That a criterion reads batch norm where a network has none, in words; else empty."""
+    if "batch_norm" in criterion.needs and not model.normalises:
+        return f"{getattr(criterion, called)} reads batch norm, which {getattr(model, called)} has not."
+    return ""
 
 
 def agreement_problems(spec: "RunSpec") -> list[str]:

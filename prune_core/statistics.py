@@ -1,10 +1,10 @@
 """What may be said of results over seeds: means with t-intervals, differences paired by seed, correlations with bootstrap intervals.
 
-Student's t comes from scipy.special: scipy.stats would cost every page 45 MB and half a second, and is imported only where a correlation is asked for.
+Student's t comes from scipy.special: scipy.stats would cost every page 45 MB and half a second, and is imported only where Kendall's p is asked for.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -18,6 +18,7 @@ MARGIN = 0.005  # half a point: what "equivalent" means where nothing else is sa
 MINUS = "\N{MINUS SIGN}"
 
 Verdict = Literal["shown", "none", "equivalent", "too few"]
+Coefficients = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]  # x, y, how often each pair was drawn -> one number a resample
 
 
 class Interval(NamedTuple):
@@ -72,6 +73,14 @@ class Difference(NamedTuple):
         return f"{points(self.mean, digits)} ± {points(half, digits)} points, {counted}"
 
 
+class Estimate(NamedTuple):
+    """A correlation between -1 and 1 and its bootstrap 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+
 class Coefficient(NamedTuple):
     """A correlation between -1 and 1, its bootstrap 95 % interval, and the p-value against none."""
 
@@ -92,8 +101,8 @@ class Correlation(NamedTuple):
 class Ranks(NamedTuple):
     """How two orders agree over `n` pairs: Spearman's rho and Kendall's tau-b."""
 
-    spearman: Coefficient
-    kendall: Coefficient
+    spearman: Estimate
+    kendall: Estimate
     n: int
 
 
@@ -130,45 +139,51 @@ def correlation(x: Sequence[float], y: Sequence[float]) -> Correlation | None:
     Intervals: percentiles of 2,000 resamples of the pairs with a fixed seed; resamples in which one quantity is constant are left out.
     p: Pearson by Student's t, Kendall exactly or by its normal limit, as scipy chooses.
     """
-    a, b = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
-    if len(a) != len(b):
-        raise ValueError(f"y: there must be as many values as in x, got {len(b)} and {len(a)}.")
-    n = len(a)
-    if n < FEWEST_PAIRS or np.ptp(a) == 0 or np.ptp(b) == 0:
+    found = estimated(x, y, pearsons, kendalls)
+    if found is None:
         return None
     from scipy.stats import kendalltau
 
-    drawn, once = resamples(n), np.ones((1, n))
-    r, tau = float(pearsons(a, b, once)[0]), float(kendalls(a, b, once)[0])
-    return Correlation(
-        Coefficient(r, *between(pearsons(a, b, drawn)), pearson_p(r, n)),
-        Coefficient(tau, *between(kendalls(a, b, drawn)), float(kendalltau(a, b).pvalue)),
-        n,
-    )
+    (r, tau), n = found, len(x)
+    return Correlation(Coefficient(*r, pearson_p(r.value, n)), Coefficient(*tau, float(kendalltau(x, y).pvalue)), n)
 
 
 def ranks(x: Sequence[float], y: Sequence[float]) -> Ranks | None:
-    """How the order of one quantity agrees with that of another; None, intervals and p as `correlation` has them."""
-    a, b = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
-    n = len(a)
-    if n < FEWEST_PAIRS or np.ptp(a) == 0 or np.ptp(b) == 0:
+    """How the order of one quantity agrees with that of another; None and intervals as `correlation` has them."""
+    if (found := estimated(x, y, spearmans, kendalls)) is None:
         return None
-    from scipy.stats import kendalltau
-
-    drawn, once = resamples(n), np.ones((1, n))
-    rho, tau = float(spearmans(a, b, once)[0]), float(kendalls(a, b, once)[0])
-    return Ranks(
-        Coefficient(rho, *between(spearmans(a, b, drawn)), pearson_p(rho, n)),
-        Coefficient(tau, *between(kendalls(a, b, drawn)), float(kendalltau(a, b).pvalue)),
-        n,
-    )
+    rho, tau = found
+    return Ranks(rho, tau, len(x))
 
 
-def rank_advantage(first: Sequence[float], second: Sequence[float], y: Sequence[float]) -> tuple[float, float]:
-    """95 % interval of Spearman's rho of `first` with y less that of `second` with y, over the same resamples of the same units."""
-    a, b, c = (np.asarray(values, dtype=np.float64) for values in (first, second, y))
+def rank_correlation(x: Sequence[float], y: Sequence[float]) -> float | None:
+    """Spearman's rho as in `ranks`, without its interval."""
+    pairs = comparable(x, y)
+    return float(spearmans(*pairs, np.ones((1, len(x))))[0]) if pairs else None
+
+
+def rank_advantages(first: Sequence[float], others: Iterable[Sequence[float]], y: Sequence[float]) -> list[tuple[float, float]]:
+    """95 % intervals of Spearman's rho of `first` with y less that of each of the others with y, over the same resamples of the same units."""
+    a, c = np.asarray(first, dtype=np.float64), np.asarray(y, dtype=np.float64)
     drawn = resamples(len(c))
-    return between(spearmans(a, c, drawn) - spearmans(b, c, drawn))
+    ahead = spearmans(a, c, drawn)
+    return [between(ahead - spearmans(np.asarray(b, dtype=np.float64), c, drawn)) for b in others]
+
+
+def estimated(x: Sequence[float], y: Sequence[float], *by: Coefficients) -> list[Estimate] | None:
+    """Each coefficient of the pairs with its bootstrap interval; None where there is nothing to say."""
+    if (pairs := comparable(x, y)) is None:
+        return None
+    drawn, once = resamples(len(x)), np.ones((1, len(x)))
+    return [Estimate(float(each(*pairs, once)[0]), *between(each(*pairs, drawn))) for each in by]
+
+
+def comparable(x: Sequence[float], y: Sequence[float]) -> tuple[np.ndarray, np.ndarray] | None:
+    """Both as arrays; None for fewer than five pairs, or where one of the two never changes. Raises ValueError for unequal lengths."""
+    a, b = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
+    if len(a) != len(b):
+        raise ValueError(f"y: there must be as many values as in x, got {len(b)} and {len(a)}.")
+    return None if len(a) < FEWEST_PAIRS or np.ptp(a) == 0 or np.ptp(b) == 0 else (a, b)
 
 
 def resamples(n: int) -> np.ndarray:

@@ -6,10 +6,12 @@ import streamlit as st
 
 from prune_core import RunSpec, catalogue
 from prune_core.catalogue import Criterion, Model
+from prune_core.catalogue.criteria.options import ScopeOptions
 from prune_core.charts import agreement as chart
 from prune_core.charts import frontier as limits
 from prune_core.charts import words
 from prune_core.estimate import estimate
+from prune_core.spec_rules import nothing_to_rank
 from prune_core.wording import unknown
 
 from . import agreements, figure, scoring
@@ -37,7 +39,7 @@ def agreement(ask: Ask, criterion: Criterion, model: Model) -> None:
     """Both pictures, of the same scoring run. ask: options of a scoring run -> its spec, on the page's network, data, labels and seed."""
     unit = "weight" if "weight" in criterion.granularities else "channel"
     st.subheader("Do the criteria agree?", anchor=False)
-    able = [name for name, entry in catalogue.criteria.items() if unit in entry.granularities and ranks(entry, model)]
+    able = [name for name, entry in catalogue.criteria.items() if unit in entry.granularities and not unfit(entry, model)]
     chosen = pick(able, criterion, unit)
     if len(chosen) < 2:
         figure.caption("Choose two criteria or more, and how far they agree stands here.")
@@ -55,14 +57,18 @@ def agreement(ask: Ask, criterion: Criterion, model: Model) -> None:
         frontier(found, ask)
 
 
-def ranks(criterion: Criterion, model: Model) -> bool:
-    """Whether a criterion finds in an untrained network what it ranks."""
+def unfit(criterion: Criterion, model: Model) -> str:
+    """Why a criterion, as it comes, can't rank a network before any training, in words; empty where it can."""
     if not asks_untrained(criterion):
-        return False
-    if "weight" in criterion.granularities:
-        return not criterion.options().too_many(model.weights)  # type: ignore[attr-defined]
-    groups = model.channel_groups
-    return bool(groups) and ("batch_norm" not in criterion.needs or all(group.batch_norm for group in groups))
+        return f"{criterion.title} reads what training recorded, and nothing is trained here."
+    options = criterion.options()
+    assert isinstance(options, ScopeOptions)
+    return nothing_to_rank(criterion, model, "title") or options.too_many(model.weights)
+
+
+def asked_here() -> list[Criterion]:
+    """The criteria that rank some network of the catalogue before any training."""
+    return [entry for entry in catalogue.criteria.values() if not all(unfit(entry, model) for model in catalogue.models.values())]
 
 
 def asks_untrained(criterion: Criterion) -> bool:

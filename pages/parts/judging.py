@@ -15,7 +15,7 @@ from prune_core.store import NoSuchRun, Run
 from . import figure, scoring
 from .problems import problems
 from .run_words import ALIVE
-from .spec_form import is_here
+from .spec_form import is_here, to_fetch
 from .stored import store
 
 LISTED = 100
@@ -39,8 +39,6 @@ def choose(key: str) -> Chosen | None:
     """
     runs = store().runs(states=["finished"], protocols=("judge",), limit=LISTED)
     asked = named()
-    if asked and asked.state == "finished" and asked.id not in {run.id for run in runs}:
-        runs = [asked, *runs]
     if not runs and asked is None:
         nothing(key)
         return None
@@ -161,8 +159,9 @@ def form(key: str) -> None:
 
 
 def cost(spec: RunSpec) -> str:
-    fetch = "" if is_here(spec.dataset_entry) else f", after {spec.dataset_entry.download_bytes / 1e6:.0f} MB of download"
-    return f"About {words.duration(max(1.0, estimate(spec, store().speeds()).seconds))} on this machine{fetch}."
+    data, needed = spec.dataset_entry, to_fetch(spec.dataset_entry)
+    fetch = f" {data.title} is not here yet: {needed}." if needed else ""
+    return f"About {words.duration(max(1.0, estimate(spec, store().speeds()).seconds))} on this machine.{fetch}"
 
 
 def about(run: Run) -> str:

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from ..steps import Granularity, percent
+from ..steps import WHICH, Granularity, percent
 from ..wording import refuse
 
 
@@ -125,6 +125,11 @@ class Anatomy(Data):
     @property
     def channels(self) -> int:
         return sum(group.channels for group in self.channel_groups)
+
+    @property
+    def normalises(self) -> bool:
+        """Whether batch norm stands behind every layer that can lose channels."""
+        return all(group.batch_norm is not None for group in self.channel_groups)
 
 
 Drawing = Callable[[Any, int], Anatomy]  # (options, classes) -> what is built with them
@@ -300,6 +305,9 @@ class Criterion(Entry):
     deviations: tuple[str, ...] = ()
     oracle: str
     family: str
+    control: bool = Field(False, description="Decides by lot: what every other criterion has to beat.")
+    gated: bool = Field(False, description="A channel is ranked along one gate on all that makes it, m_k in its formula.")
+    who_goes: str = Field(WHICH["smallest"], description="Who has the lowest scores, in a plan's words; {} stands for weights or channels.")
 
 
 class Allocation(Entry):

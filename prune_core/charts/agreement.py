@@ -106,7 +106,7 @@ def agreement(history: History) -> Agreement:
         return Agreement()
     entries = [catalogue.criteria[name] for name in values["criteria"]]
     return Agreement(
-        tuple(e.title for e in entries), tuple(e.family for e in entries), tuple(e.rounds for e in entries), tuple(not e.needs for e in entries),
+        tuple(e.title for e in entries), tuple(e.family for e in entries), tuple(e.rounds for e in entries), tuple(e.control for e in entries),
         tuple(values["sparsities"]), tuple(values["kept"]), values["units"], f"{values['granularity']}s", tuple(map(tuple, values["shared"])),
         tuple(values["spearman"]),
     )  # fmt: skip

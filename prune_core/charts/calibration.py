@@ -3,11 +3,12 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
+import numpy as np
 import plotly.graph_objects as go
 
 from ..catalogue import criteria
 from ..history import History
-from ..statistics import Coefficient, Ranks, rank_advantage, ranks
+from ..statistics import Estimate, Ranks, midranks, rank_advantages, rank_correlation, ranks
 from . import words
 from .layers import titles_of
 from .theme import Style, Theme, faded, figure, nothing
@@ -16,7 +17,6 @@ Of = Literal["size", "rise"]
 TRUTH: Mapping[Of, str] = {"size": "change of the loss", "rise": "rise of the loss"}
 X, Y = "Rank of the score", "Rank of the true {}"
 DRAWN = 300  # points of one criterion: more of them cover each other
-CONTROL = "random"  # the family of criteria that know nothing
 NAMED = 3
 WIDE, NARROW = 4, 2  # panels in a row
 WORDS, GAP = 0.42, 0.055  # between rows, beside a panel's height, for its words; between columns, of the width
@@ -34,7 +34,8 @@ class Unit(NamedTuple):
 class Judged(NamedTuple):
     """A criterion's scores of the units, in their order. `agreement`: with the truth; None where its scores are all alike.
 
-    `within`: Spearman's rho in each layer by itself, None where there is nothing to order. `first`: nothing is told apart from the best.
+    `within`: Spearman's rho in each layer by itself, None where there is nothing to order. `control`: whether it decides by lot.
+    `first`: nothing is told apart from the best.
     """
 
     criterion: str
@@ -42,6 +43,7 @@ class Judged(NamedTuple):
     scores: tuple[float, ...]
     agreement: Ranks | None
     within: tuple[float | None, ...] = ()
+    control: bool = False
     first: bool = False
 
     @property
@@ -78,7 +80,7 @@ class Calibration(NamedTuple):
         """Who was nearest, who can't be told from it, and who was furthest off."""
         best, worst = ranked[0], ranked[-1]
         assert best.agreement is not None
-        if best.agreement.spearman.low <= 0 or any(j.first for j in ranked if j.family == CONTROL):
+        if best.agreement.spearman.low <= 0 or any(j.first for j in ranked if j.control):
             return f"No criterion tells the {TRUTH[self.of]} better than chance when single {self.unit}s go ({RHO} at most {words.correlation(best.rho)})."
         alike = [j.criterion for j in ranked if j.first]
         named = words.listed(alike) if len(alike) <= NAMED else f"{best.criterion} and {words.counted(len(alike) - 1)} others alike"
@@ -114,7 +116,7 @@ class Calibration(NamedTuple):
         ]  # fmt: skip
 
 
-def interval(c: Coefficient | None) -> str:
+def interval(c: Estimate | None) -> str:
     return "all alike" if c is None else f"{words.correlation(c.value)} ({words.correlation(c.low)} to {words.correlation(c.high)})"
 
 
@@ -149,13 +151,12 @@ def calibration(history: History, of: Of = "size") -> Calibration:
 def judge(name: str, said: Mapping[str, Sequence[Sequence[float]]], removals: Mapping[str, object], known: Sequence[float]) -> Judged:
     entry, each = criteria[name], dict(zip(said["layers"], said["scores"], strict=True))
     parts = [each[layer] for layer in removals]  # type: ignore[index]
-    within, start = [], 0
+    within, start = list[float | None](), 0
     for part in parts:
-        own = ranks(part, known[start : start + len(part)])
-        within.append(own.spearman.value if own else None)
+        within.append(rank_correlation(part, known[start : start + len(part)]))
         start += len(part)
     scores = tuple(score for part in parts for score in part)
-    return Judged(entry.title, entry.family, scores, ranks(scores, known), tuple(within))
+    return Judged(entry.title, entry.family, scores, ranks(scores, known), tuple(within), entry.control)
 
 
 def placed(judged: Sequence[Judged], known: Sequence[float]) -> tuple[Judged, ...]:
@@ -163,23 +164,19 @@ def placed(judged: Sequence[Judged], known: Sequence[float]) -> tuple[Judged, ..
     order = sorted(judged, key=lambda j: -j.rho)
     if not order or order[0].agreement is None:
         return tuple(order)
-    best = order[0]
-    return tuple(
-        j._replace(first=j is best or (j.agreement is not None and rank_advantage(best.scores, j.scores, known)[0] <= 0)) for j in order
-    )
+    best, *others = order
+    rivals = [j for j in others if j.agreement]
+    told = [
+        j._replace(first=low <= 0)
+        for j, (low, _) in zip(rivals, rank_advantages(best.scores, [j.scores for j in rivals], known), strict=True)
+    ]
+    return (best._replace(first=True), *told, *others[len(rivals) :])
 
 
 def shares(values: Sequence[float]) -> list[float]:
     """Ranks from 0 (lowest) to 1 (highest); equal values share the mean of their places."""
-    order = sorted(range(len(values)), key=lambda i: values[i])
-    found, i = [0.0] * len(values), 0
-    while i < len(order):
-        j = i
-        while j + 1 < len(order) and values[order[j + 1]] == values[order[i]]:
-            j += 1
-        for k in order[i : j + 1]:
-            found[k] = (i + j) / 2 / max(1, len(values) - 1)
-        i = j + 1
+    known = np.asarray(values, dtype=np.float64)
+    found: list[float] = ((midranks(known, np.ones((1, len(known))))[0] - 1) / max(1, len(known) - 1)).tolist()
     return found
 
 

@@ -14,12 +14,6 @@ from . import words
 from .accuracy import epoch_ticks, spaced
 from .theme import SCISSORS, Theme, faded, figure
 
-KNOWN = {
-    "snip": "least sensitive {}", "iterative_snip": "least sensitive {}", "force": "least sensitive {}", "magnitude": "smallest {}",
-    "l2_norm": "weakest {}", "l1_norm": "weakest {}", "bn_scale": "smallest-scaled {}", "expected_bn": "least active {}",
-    "mean_activation": "least active {}", "skeletonization": "least relevant {}",
-}  # fmt: skip
-
 
 class Line(NamedTuple):
     """One line of the plan in words: which steps ("2–11"), what they do, seconds they take (None: nobody said)."""
@@ -139,14 +133,12 @@ def phrased(spec: RunSpec, steps: Sequence[Step]) -> Iterable[tuple[tuple[int, i
 
 
 def removal(score: Score, prune: Prune) -> str:
-    which = KNOWN.get(score.criterion, WHICH["smallest"]) if prune.target == "smallest" else WHICH[prune.target]
-    if score.criterion == "random":
-        which = WHICH["random"]
-    first = ""
-    if "data" in catalogue.criteria[score.criterion].needs:
+    entry, first = catalogue.criteria[score.criterion], ""
+    which = WHICH["random"] if entry.control else entry.who_goes if prune.target == "smallest" else WHICH[prune.target]
+    if "data" in entry.needs:
         n = score.options.get("n_examples")
         again = f" {words.counted(score.scorings)} times, what went returning between" if score.rehearsals else ""
-        first = f"score with {catalogue.criteria[score.criterion].title} on {f'{n:,}' if isinstance(n, int) else 'all'} images{again}, "
+        first = f"score with {entry.title} on {f'{n:,}' if isinstance(n, int) else 'all'} images{again}, "
     return f"{first}remove the {which.format(f'{prune.granularity}s')}{' and adjust what is left' if prune.adjusts else ''}"
 
 

@@ -12,9 +12,14 @@ from .tables import MEMBERS, RUNS
 
 
 class Filters(TypedDict, total=False):
-    """Each leaves only the runs that it names. sweep: id; group, parent: fingerprints; before: when they were queued."""
+    """Each leaves only the runs that it names.
+
+    model: by `RunSpec.network`; any_size: by `RunSpec.model`, however narrow it was built; sweep: id; group, parent: fingerprints; before: when they
+    were queued.
+    """
 
     model: str | None
+    any_size: str | None
     dataset: str | None
     protocols: Collection[str]
     sweep: str | None
@@ -28,6 +33,8 @@ def conditions(states: Collection[State], search: str, filters: Filters) -> list
     """What a run must fulfil to be meant. What says nothing (None, or empty) leaves all."""
     columns = {"model": RUNS.c.model, "dataset": RUNS.c.dataset, "group": RUNS.c.family, "parent": RUNS.c.parent, "example": RUNS.c.example}
     found: list[ColumnElement[bool]] = [columns[name] == value for name, value in filters.items() if name in columns and value is not None]
+    if (name := filters.get("any_size")) is not None:
+        found.append(or_(RUNS.c.model == name, RUNS.c.model.startswith(f"{name} ", autoescape=True)))
     if (before := filters.get("before")) is not None:
         found.append(RUNS.c.created < before)
     if states:

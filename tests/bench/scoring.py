@@ -6,9 +6,10 @@ Ours is the whole of a scoring as a run has it: drawing and standardising images
 torch loop over the same images, cut and standardised before: forward passes, and gradients of every parameter, as many as the criterion's formula needs.
 Pairs alternate (A B A B); CPU time of the process. Writes results/scoring.md.
 
-Two kinds stay above the target. Fisher and optimal brain damage square the gradient of every image alone, which a pass over all images together never
+Three kinds stay above the target. Fisher and optimal brain damage square the gradient of every image alone, which a pass over all images together never
 makes: for a convolution a product of matrices for each image. SynFlow's one image is so little work that copying the weights in double precision, anew
-in every round, and multiplying the scores out counts beside it.
+in every round, and multiplying the scores out counts beside it. Mean activation needs a forward pass alone, so that what comes beside it counts for
+more: drawing the images, standardising them, taking the means.
 """
 
 import copy

@@ -147,10 +147,6 @@ class TestCalibration:
         assert list(rise.truth) == RISES
         assert list(self.many.truth) == np.abs(RISES).tolist()
 
-    def test_ranks_are_those_of_scipy_ties_included(self):
-        values = [3.0, 1.0, 3.0, 2.0, 1.0, 1.0]
-        assert calibration.shares(values) == pytest.approx((scipy.stats.rankdata(values) - 1) / 5)
-
     @pytest.mark.parametrize("n", [1, 3, 4, 7, 8, 16])
     @pytest.mark.parametrize("across", [calibration.WIDE, calibration.NARROW])
     def test_panels_never_overlap_and_the_first_axis_carries_both_titles(self, n, across):

@@ -109,7 +109,7 @@ class TestEveryCriterion:
             assert not any(same) if how.get("reduce") == "batch" else all(same), how
 
     def test_renaming_units_renames_their_scores(self, entry, granularity, network, data):
-        if entry.name == "random":
+        if entry.control:
             pytest.skip("draws by position, on purpose")
         before = score(asked(entry, granularity), network, data, 0)
         order = torch.randperm(16, generator=torch.Generator().manual_seed(1))
@@ -124,6 +124,15 @@ class TestEveryCriterion:
         after = score(asked(entry, granularity), network, data, 0)
         name = "conv1.weight" if granularity == "weight" else "conv1"
         torch.testing.assert_close(after[name], before[name][order], rtol=1e-4, atol=min(1e-7, 1e-5 * largest(before)))
+
+    def test_knows_nothing_of_the_network_exactly_where_it_is_the_control(self, entry, granularity, network, data):
+        before = score(asked(entry, granularity), network, data, 0)
+        chance = torch.Generator().manual_seed(2)
+        with torch.no_grad():
+            for parameter in network.parameters.values():
+                parameter.add_(torch.randn(parameter.shape, generator=chance) * 0.1)
+        after = score(asked(entry, granularity), network, data, 0)
+        assert entry.control == all(before[name].equal(after[name]) for name in before)
 
     def test_what_it_needs_is_what_its_options_ask_for(self, entry, granularity):
         assert ("data" in entry.needs) == issubclass(entry.options, DataOptions)

@@ -47,7 +47,8 @@ class TestEveryDataSet:
             counts = torch.bincount(data[part].labels, minlength=len(entry.classes))
             assert data[part].images.dtype == torch.uint8
             assert data[part].images.shape[1:] == entry.shape
-            assert tuple(counts.tolist()) == getattr(entry.balance, part) or not entry.balance.exact
+            off = np.abs(counts.numpy() - getattr(entry.balance, part))
+            assert off.max() <= (0 if entry.balance.exact else 40)  # six standard deviations of a class's share in a tenth drawn by lot
 
     def test_is_standardised_by_its_own_constants(self, name):
         """Those of a part are nearly those of the whole; CIFAR's are the ones in public use."""

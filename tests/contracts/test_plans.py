@@ -163,6 +163,25 @@ def test_judging_is_told_in_six_lines_however_many_layers_there_are():
     assert lines[2].words == "Take out 300 weights, each alone, and measure the loss on 1,000 training images"
 
 
+@pytest.mark.parametrize(
+    ("criterion", "target", "said"),
+    [
+        ("snip", "smallest", "remove the least sensitive weights"),
+        ("snip", "largest", "remove the highest-scored weights"),
+        ("magnitude", "smallest", "Remove the smallest weights"),
+        ("lamp", "smallest", "Remove the lowest-scored weights"),
+        ("l1_norm", "smallest", "Remove the weakest channels"),
+        ("bn_scale", "smallest", "Remove the smallest-scaled channels"),
+        ("random", "smallest", "Remove the randomly chosen weights"),
+        ("random", "largest", "Remove the randomly chosen weights"),
+    ],
+)
+def test_a_plan_says_who_goes(criterion, target, said):
+    model = "lenet_300_100" if "weight" in catalogue.criteria[criterion].granularities else "small_conv"
+    spec = RunSpec(criterion=criterion, model=model, protocol_options={"target": target})
+    assert any(line.words.endswith(said) for line in staircase(spec).lines)
+
+
 @pytest.mark.parametrize(("options", "said"), [({}, True), ({"update": "none"}, False)])
 def test_a_criterion_that_adjusts_what_is_left_says_so_beside_every_pruning(options, said):
     spec = RunSpec(criterion="l_obs", protocol="iterative", criterion_options=options)

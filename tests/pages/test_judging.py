@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from prune_core import RunSpec
+from prune_core import RunSpec, catalogue
+from prune_core.settings import settings
 from prune_core.store import queue
 
 from .carrying import carry_out
@@ -49,12 +50,28 @@ class TestEitherPage:
         assert run.spec == RunSpec(protocol="judge", criterion=None, model="small_conv", dataset="digits", epochs=0)
         assert shown.query_params["run"] in (run.id, [run.id])
 
+    @pytest.mark.parametrize(
+        ("data", "said"),
+        [
+            ("fashion_mnist", "Fashion-MNIST is not here yet: 31 MB to download first."),
+            ("cifar_10_small", "CIFAR-10 small is not here yet: put cifar_10_small.npz into the data folder first."),
+        ],
+    )
+    def test_data_that_are_not_here_say_how_they_come(self, file, page, monkeypatch, tmp_path, data, said):
+        monkeypatch.setenv("ESPALIER_DATA", str(tmp_path / "nothing"))
+        settings.cache_clear()
+        shown, key = page(file), file[:3]
+        if catalogue.datasets[data].shape != (1, 28, 28):
+            shown.selectbox(key=f"{key}-model").set_value("conv_2").run()
+        shown.selectbox(key=f"{key}-data").set_value(data).run()
+        assert said in words(shown)
+
     def test_a_deep_link_shows_that_run_and_no_other(self, file, page, store):
         first, second = carry_out(store, JUDGED, JUDGED.model_copy(update={"seed": 1}))
         for run, seed in ((first, 0), (second, 1)):
             shown = page(file, run=run.id)
-            assert f"seed {seed}: one network." not in words(shown)
             assert f"LeNet-300-100 trained for 1 epoch on Digits, seed {seed}." in words(shown)
+            assert f"LeNet-300-100 trained for 1 epoch on Digits, seed {1 - seed}." not in words(shown)
 
     @pytest.mark.parametrize("asked", ["nobody", "<img src=x onerror=alert(1)>", ""])
     def test_an_address_that_names_nothing_shows_the_newest(self, file, page, store, asked):
@@ -83,9 +100,12 @@ class TestEitherPage:
         assert not shown.exception
         assert "Waiting for a free slot" in words(shown) or [p for p in shown.get("progress") if "Waiting" in p.proto.text]
 
-    def test_channels_are_told_of_as_channels(self, file, page, store):
-        carry_out(store, CHANNELS)
-        assert "channels" in words(page(file))
+    @pytest.mark.parametrize(("spec", "unit", "other"), [(JUDGED, "weight", "channel"), (CHANNELS, "channel", "weight")])
+    def test_marks_are_told_of_by_what_was_taken_out(self, file, page, store, spec, unit, other):
+        carry_out(store, spec)
+        marks = json.dumps(picture(page(file))["data"])
+        assert unit in marks
+        assert other not in marks
 
 
 def test_the_panels_hold_the_ranks_of_what_was_measured(page, store):
@@ -100,6 +120,7 @@ def test_the_panels_hold_the_ranks_of_what_was_measured(page, store):
     for criterion, title in (("snip", "SNIP"), ("obd", "Optimal brain damage")):
         rho = scipy.stats.spearmanr(scores[criterion], np.abs(rises)).statistic
         assert f"{rho:.2f}".replace("-", "\N{MINUS SIGN}") in said
+        np.testing.assert_allclose(drawn[title]["x"], (scipy.stats.rankdata(scores[criterion]) - 1) / (len(rises) - 1))
         np.testing.assert_allclose(drawn[title]["y"], (scipy.stats.rankdata(np.abs(rises)) - 1) / (len(rises) - 1))
     assert f"{(rises < 0).sum()} of 30 removals lowered the loss" in said
     rise = page("calibration.py", cal_of="Rise")

@@ -35,6 +35,21 @@ def test_every_entry_is_told_in_full(page, asked):
         assert shown.latex[0].value.strip("$\n ") == entry.formula
 
 
+@pytest.mark.parametrize(
+    ("asked", "captions"),
+    [("snip", ["Of a channel, with one gate on all that makes it:"]), ("synflow", ["Of a channel:"]), ("magnitude", [])],
+)
+def test_a_formula_for_channels_says_whether_it_is_of_a_gate(page, asked, captions):
+    shown = page("methods.py", method=asked)
+    assert [c.value for c in shown.caption if c.value.startswith("Of a channel")] == captions
+    assert len(shown.latex) == 1 + len(captions)
+
+
+@pytest.mark.parametrize("entry", [c for c in catalogue.criteria.values() if c.channel_formula], ids=lambda c: c.name)
+def test_a_gate_on_a_channel_stands_in_its_formula(entry):
+    assert entry.gated == ("m_k" in entry.channel_formula)
+
+
 def test_two_kinds_with_a_name_in_common_have_two_addresses():
     assert len(ENTRIES) == sum(len(kind.entries) for kind in method_words.KINDS)
     assert (ENTRIES["lamp"], ENTRIES["way-of-sharing-lamp"]) == (catalogue.criteria["lamp"], catalogue.allocations["lamp"])

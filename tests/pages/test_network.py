@@ -6,9 +6,10 @@ import json
 import pytest
 
 from prune_core import RunSpec, catalogue
+from prune_core.store import queue
 
 from .carrying import carry_out
-from .conftest import words
+from .conftest import LOOKER, words
 
 
 def bars(shown, key="network"):
@@ -77,6 +78,18 @@ def test_a_narrow_network_is_shown_as_its_run_built_it(page, store):
     said = html.unescape(words(page("network.py", run=run.id)))
     assert f"{spec.model_entry.weights:,}" in said
     assert f"{catalogue.models['vgg_11'].weights:,}" not in said
+
+
+def test_runs_of_a_narrower_network_are_listed_with_the_others(page, store, events):
+    narrow, whole = (RunSpec(model="vgg_11", dataset="cifar_10_small", model_options={"width": w}) for w in (0.25, 1))
+    other = RunSpec(model="vgg_16", dataset="cifar_10_small")
+    for spec in (narrow, whole, other):
+        run = store.submit(spec)
+        attempt = store.attempt(run.id, queue.claim(store, LOOKER, 1).attempt)
+        for event in events:  # of another run: nothing but the list is looked at
+            attempt.append(event)
+    shown = page("network.py", model="vgg_11")
+    assert shown.selectbox(key="net-run").options == ["No run: the whole network", whole.title, narrow.title]
 
 
 def test_choosing_another_network_leaves_the_run(page, store):

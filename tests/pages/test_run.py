@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from prune_core import RunSpec
 from prune_core.overrides import overrides, read
 from prune_core.twins import twins
 
@@ -98,6 +99,20 @@ def test_a_finished_run_can_be_trained_longer_as_a_new_run(page, store):
     next(b for b in shown.button if b.label == "Start").click().run()
     (more,) = store.runs(parent=parent.fingerprint)
     assert (more.spec.protocol, more.spec.epochs, more.state) == ("train_longer", 10, "queued")
+
+
+@pytest.mark.parametrize(
+    ("fields", "offered"),
+    [
+        ({}, True),
+        ({"model": "conv_2", "dataset": "cifar_10_small"}, True),
+        ({"model": "conv_2", "dataset": "cifar_10_small", "model_options": {"width": 0.5}}, False),
+        ({"dataset_options": {"classes": (3, 8)}}, False),
+    ],
+)
+def test_only_networks_and_data_that_saliency_can_show_lead_there(page, store, fields, offered):
+    run = store.submit(RunSpec(protocol="score", **fields))
+    assert ("Look at it in Saliency" in [b.label for b in page("run.py", run=run.id).button]) == offered
 
 
 def test_every_run_can_be_taken_away_as_a_report(page, states):

@@ -8,8 +8,9 @@ import pytest
 
 from pages.parts import between_criteria
 from pages.parts.between_criteria import SPARSITIES
-from prune_core import RunSpec, catalogue
+from prune_core import RunSpec, SpecError, catalogue
 from prune_core.engine.execute import execute
+from prune_core.memory import too_many
 from prune_core.store import queue
 
 from .conftest import LOOKER, words
@@ -243,9 +244,32 @@ def test_a_criterion_of_channels_shows_which_filters_stay(page, store):
     assert "Only criteria that rank channels" in shown.multiselect[0].help
 
 
-@pytest.mark.parametrize(("model", "why"), [("lenet_300_100", "has none to prune"), ("conv_2", "reads batch norm, which Conv-2 has not")])
-def test_why_a_criterion_cannot_rank_a_network_is_said_in_words(page, model, why):
-    entry, criterion = catalogue.models[model], catalogue.criteria["bn_scale"]
-    assert not between_criteria.ranks(criterion, entry)
+@pytest.mark.parametrize(
+    ("criterion", "model", "why"),
+    [
+        ("bn_scale", "lenet_300_100", "Batch norm scale ranks channels, and LeNet-300-100 has none to prune."),
+        ("bn_scale", "conv_2", "Batch norm scale reads batch norm, which Conv-2 has not."),
+        ("obs", "lenet_300_100", "obs inverts a matrix over all weights that it ranks, at most 2,000, and here are 266,200."),
+        ("obs", "vgg_16", "obs inverts a matrix over all weights that it ranks, at most 2,000, and here are 14,715,584."),
+    ],
+)
+def test_why_a_criterion_cannot_rank_a_network_is_said_in_words(page, criterion, model, why):
+    entry, asked = catalogue.models[model], catalogue.criteria[criterion]
+    assert between_criteria.unfit(asked, entry).startswith(why)
     data = next(d.title for d in catalogue.datasets.values() if d.shape == entry.input_shape)
-    assert why in words(page("saliency.py", sal_data=data, sal_model=entry.title, sal_criterion=criterion.title))
+    shown = page("saliency.py", sal_data=data, sal_model=entry.title, sal_criterion=asked.title)
+    offered = asked.title in shown.selectbox(key="sal_criterion").options
+    assert (offered, why in words(shown)) == (criterion != "obs",) * 2  # obs ranks no network of the catalogue
+
+
+def test_what_a_criterion_is_said_to_rank_is_what_its_run_would_not_be_refused():
+    for model in catalogue.models.values():
+        data = next(d.name for d in catalogue.datasets.values() if d.shape == model.input_shape)
+        for name, criterion in catalogue.criteria.items():
+            try:
+                refused = too_many(
+                    RunSpec(protocol="score", model=model.name, dataset=data, protocol_options={"criteria": (name,)}).resolved()
+                )
+            except SpecError as error:
+                refused = error.problems[0]
+            assert bool(between_criteria.unfit(criterion, model)) == bool(refused), (name, model.name)

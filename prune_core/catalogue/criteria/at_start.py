@@ -54,6 +54,7 @@ SNIP = Criterion(
         "The paper ranks weights. Channels are ranked by the same slope along one gate on all of a channel, behind its batch norm.",
     ),
     oracle="Central differences of explicit gates on every weight, and of one on every channel, in float64.", family="snip",
+    who_goes="least sensitive {}", gated=True,
 )  # fmt: skip
 ITERATIVE_SNIP = Criterion(
     name="iterative_snip", title="Iterative SNIP", summary="SNIP in many small rounds: what is left is scored anew after each.",
@@ -66,6 +67,7 @@ ITERATIVE_SNIP = Criterion(
         "Where one scoring stands by itself (score only, or each round of train, prune, fine-tune) it is SNIP's.",
     ),
     oracle="Central differences of explicit gates in every round, in float64; with one round, SNIP's masks.", family="snip",
+    who_goes="least sensitive {}",
 )  # fmt: skip
 FORCE = Criterion(
     name="force", title="FORCE", summary="SNIP in many small rounds, in which removed weights may return until the last.",
@@ -78,7 +80,7 @@ FORCE = Criterion(
         "Weights return in pruning at the start alone; where one scoring stands by itself it is SNIP's.",
     ),
     oracle="Central differences of the loss at the sparse network times the dense weights; scores by hand of a network in which a weight returns.",
-    family="snip",
+    family="snip", who_goes="least sensitive {}",
 )  # fmt: skip
 GRASP = Criterion(
     name="grasp", title="GraSP", summary="Keeps the weights whose removal would weaken the flow of gradients most, before any training.",

@@ -43,7 +43,7 @@ MAGNITUDE = Criterion(
     deviations=(
         "Han et al. choose a quality factor per layer and take what count comes out; here 'std' ranks |w| / std(layer) and the count is exact.",
     ),
-    oracle="torch.nn.utils.prune.global_unstructured gives the same masks.", family="magnitude",
+    oracle="torch.nn.utils.prune.global_unstructured gives the same masks.", family="magnitude", who_goes="smallest {}",
 )  # fmt: skip
 LAMP = Criterion(
     name="lamp", title="LAMP", summary="Keeps the weights that are large beside all larger ones of their layer, so that no layer empties.",
@@ -62,7 +62,7 @@ RANDOM = Criterion(
     name="random", title="Random", summary="Keeps weights by lot: the honest baseline.", function="prune_core.criteria.random:score",
     options=RandomOptions, formula=r"s_j \sim U(0, 1)", needs=frozenset(), granularities=frozenset({"weight", "channel"}),
     deviations=("Synaptic-Flow's code draws anew in every round and can revive pruned weights; ours never revives.",),
-    oracle="Positions kept over 2,000 seeds are uniform (chi-squared).", family="random",
+    oracle="Positions kept over 2,000 seeds are uniform (chi-squared).", family="random", control=True,
 )  # fmt: skip
 
 BASELINES = (MAGNITUDE, LAMP, RANDOM)

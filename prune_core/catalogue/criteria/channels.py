@@ -48,7 +48,7 @@ L2_NORM = Criterion(
     function="prune_core.criteria.l2_norm:score", options=FilterNormOptions, formula=r"s_k = \sqrt{\textstyle\sum_{i} W_{k,i}^2}",
     papers=(papers.LI_2017,), needs=frozenset({"trained"}), granularities=frozenset({"channel"}), default_allocation="per_layer",
     deviations=("Norms of layers with different fan-in are ranked within each layer by default.", *OF_FILTERS),
-    oracle="A loop over filters, in Python floats.", family="magnitude",
+    oracle="A loop over filters, in Python floats.", family="magnitude", who_goes="weakest {}",
 )  # fmt: skip
 L1_NORM = Criterion(
     name="l1_norm", title="Filter norm (L1)", summary="Keeps the channels whose filters have the largest sum of absolute weights.",
@@ -58,7 +58,7 @@ L1_NORM = Criterion(
         "The code of pytorch-prunes sums signed weights under this name and ranks over all layers; here absolute values, in each layer.",
         *OF_FILTERS,
     ),
-    oracle="A loop over filters, in Python floats.", family="magnitude",
+    oracle="A loop over filters, in Python floats.", family="magnitude", who_goes="weakest {}",
 )  # fmt: skip
 BN_SCALE = Criterion(
     name="bn_scale", title="Batch norm scale", summary="Keeps the channels that batch norm scales up most; before training all are alike.",
@@ -71,7 +71,7 @@ BN_SCALE = Criterion(
         "Here the count is exact.",
         "In the paper's code a layer can lose all its channels; here one stays in every layer unless the protocol is told otherwise.",
     ),
-    oracle="A loop that sorts the scales of all layers as Python floats.", family="gates",
+    oracle="A loop that sorts the scales of all layers as Python floats.", family="gates", who_goes="smallest-scaled {}",
 )  # fmt: skip
 EXPECTED_BN = Criterion(
     name="expected_bn", title="Expected activation", family="taylor",
@@ -85,7 +85,7 @@ EXPECTED_BN = Criterion(
         "Here the same mean in one expression and in double precision, exact far out in the tails.",
         "The paper chooses a share for each layer; by default all layers lose the same share here.",
     ),
-    oracle="Numerical integration (scipy.integrate.quad) and four million random draws.",
+    oracle="Numerical integration (scipy.integrate.quad) and four million random draws.", who_goes="least active {}",
 )  # fmt: skip
 MEAN_ACTIVATION = Criterion(
     name="mean_activation", title="Mean activation", summary="Keeps the channels that are most active over a number of images.",
@@ -98,6 +98,7 @@ MEAN_ACTIVATION = Criterion(
         "Caffe's LeNet-5 has no ReLU behind its convolutions; there it is the mean of what one would let pass (option: before the ReLU).",
     ),
     oracle="A loop that sums and counts single numbers; integrals of the normal distribution where batch norm's input is one.",
+    who_goes="least active {}",
 )  # fmt: skip
 SKELETONIZATION = Criterion(
     name="skeletonization", title="Skeletonization", family="taylor", signed=True,
@@ -111,6 +112,7 @@ SKELETONIZATION = Criterion(
         "Here outputs are probabilities (softmax) and targets 0 and 1.",
     ),
     oracle="Central differences of a gate on every channel, with the error summed in a loop; a loop over single images for the loss.",
+    who_goes="least relevant {}",
 )  # fmt: skip
 
 CHANNELS = (L2_NORM, L1_NORM, BN_SCALE, EXPECTED_BN, MEAN_ACTIVATION, SKELETONIZATION)

@@ -247,7 +247,7 @@ TAYLOR = Criterion(
         "2017 paper (option: form). Its regulariser by cost is left out.",
     ),
     oracle="Central differences of explicit gates; a loop over single images; in a trained network, the loss without each weight or channel in turn.",
-    family="taylor",
+    family="taylor", gated=True,
 )  # fmt: skip
 FISHER = Criterion(
     name="fisher", title="Fisher", summary="Keeps the weights or channels whose removal would raise the loss most, by its curvature at a trained network.",
@@ -265,7 +265,7 @@ FISHER = Criterion(
     ),
     oracle="A loop over single images; the Gauss-Newton diagonal from the Jacobian of the outputs; in a trained network, the loss without "
     "each weight or channel in turn.",
-    family="fisher",
+    family="fisher", gated=True,
 )  # fmt: skip
 OBD = Criterion(
     name="obd", title="Optimal brain damage", summary="Keeps the weights whose removal would raise the loss most, by its second derivative.",
