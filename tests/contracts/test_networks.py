@@ -7,10 +7,10 @@ from torch.nn import functional as F
 
 from prune_core import RunSpec, SpecError, catalogue, memory
 from prune_core.engine import checkpoint
+from prune_core.engine.asking import small
 from prune_core.engine.checkpoint import Position
 from prune_core.engine.dataset import Data, Images
 from prune_core.engine.errors import RunError
-from prune_core.engine.execute import small
 from prune_core.engine.inheriting import expanded, refuse_strangers
 from prune_core.engine.network import Network
 from prune_core.engine.optimiser import Sgd
