@@ -1,6 +1,7 @@
 """Saliency: found, offered, asked for, failed; with its control and its convolutional twin. Real scoring runs on digits."""
 
 import json
+import math
 import struct
 
 import numpy as np
@@ -10,7 +11,7 @@ from pages.parts import between_criteria
 from pages.parts.between_criteria import SPARSITIES
 from prune_core import RunSpec, SpecError, catalogue
 from prune_core.engine.execute import execute
-from prune_core.memory import too_many
+from prune_core.memory import refusal
 from prune_core.store import queue
 
 from .conftest import LOOKER, words
@@ -267,9 +268,8 @@ def test_what_a_criterion_is_said_to_rank_is_what_its_run_would_not_be_refused()
         data = next(d.name for d in catalogue.datasets.values() if d.shape == model.input_shape)
         for name, criterion in catalogue.criteria.items():
             try:
-                refused = too_many(
-                    RunSpec(protocol="score", model=model.name, dataset=data, protocol_options={"criteria": (name,)}).resolved()
-                )
+                spec = RunSpec(protocol="score", model=model.name, dataset=data, protocol_options={"criteria": (name,)})
+                refused = refusal(spec, math.inf)
             except SpecError as error:
                 refused = error.problems[0]
             assert bool(between_criteria.unfit(criterion, model)) == bool(refused), (name, model.name)
