@@ -29,9 +29,10 @@ SHOWN = 8  # epochs in the table
 
 
 class Line(NamedTuple):
-    """A curve of the figure. `published`: what it shows of it; the paper prints no numbers."""
+    """A curve of the figure. `family`: whose colour it has. `published`: what the paper shows of it; it prints no numbers."""
 
     name: str
+    family: str
     fields: dict[str, Any]
     published: str
 
@@ -40,16 +41,17 @@ DENSE: dict[str, Any] = {"protocol": "dense", "criterion": None}
 PRUNED: dict[str, Any] = {"criterion": "snip", "sparsity": 0.99}
 RANDOM: dict[str, Any] = {"dataset_options": {"labels": "random"}}
 LINES = (
-    Line("true labels, dense", {**DENSE, "weight_decay": 0.0}, "falls to 0"),
-    Line("true labels, 99 % removed", {**PRUNED, "weight_decay": 0.0}, "falls nearly to 0"),
-    Line("random labels, dense", {**DENSE, **RANDOM, "weight_decay": 0.0}, "falls to 0: learnt by heart"),
-    Line("random labels, dense, weight decay", {**DENSE, **RANDOM, "weight_decay": 5e-4}, "falls to nearly 0"),
+    Line("true labels, dense", "random", {**DENSE, "weight_decay": 0.0}, "falls to 0"),
+    Line("true labels, 99 % removed", "snip", {**PRUNED, "weight_decay": 0.0}, "falls nearly to 0"),
+    Line("random labels, dense", "random", {**DENSE, **RANDOM, "weight_decay": 0.0}, "falls to 0: learnt by heart"),
+    Line("random labels, dense, weight decay", "magnitude", {**DENSE, **RANDOM, "weight_decay": 5e-4}, "falls to nearly 0"),
     Line(
         "random labels, dense, one fall of the rate",
+        "taylor",
         {**DENSE, **RANDOM, "weight_decay": 0.0, "lr_milestones": (25 / 30,)},
         "falls to 0: learnt by heart",
     ),
-    Line("random labels, 99 % removed", {**PRUNED, **RANDOM, "weight_decay": 0.0}, "stays near ln 10 = 2.303"),
+    Line("random labels, 99 % removed", "snip", {**PRUNED, **RANDOM, "weight_decay": 0.0}, "stays near ln 10 = 2.303"),
 )
 
 
@@ -104,7 +106,7 @@ def drawn(rows: list[dict[str, Any]], model: str, epochs: int) -> go.Figure:
         yaxis={"title": {"text": "Mean training loss of an epoch"}, "rangemode": "tozero"},
     )  # fmt: skip
     for r in rows:
-        dash = "6px,4px" if "random" in r["name"] else "solid"
+        dash = "6px,4px" if r["spec"]["dataset_options"]["labels"] == "random" else "solid"
         fig.add_scatter(
             x=list(range(1, len(r["loss"]) + 1)), y=r["loss"], mode="lines", line={"color": look(r["name"]).colour, "width": 2.25, "dash": dash},
         )  # fmt: skip
@@ -126,7 +128,7 @@ def drawn(rows: list[dict[str, Any]], model: str, epochs: int) -> go.Figure:
 
 
 def look(name: str) -> Style:
-    return LIGHT.style("snip" if "removed" in name else "magnitude" if "decay" in name else "taylor" if "fall" in name else "random")
+    return next(LIGHT.style(line.family) for line in LINES if line.name == name)
 
 
 def spread(ends: list[tuple[float, dict[str, Any]]]) -> list[tuple[float, dict[str, Any]]]:
