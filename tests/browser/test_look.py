@@ -2,6 +2,7 @@
 
 import re
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from .conftest import idle, says
@@ -70,6 +71,20 @@ def test_panels_stand_four_in_a_row_and_two_on_a_phone(visitor):
     drawn(tab)
     assert tab.evaluate(COLUMNS) == 2
     assert tab.locator(".js-plotly-plot").bounding_box()["height"] > wide["height"]
+
+
+@pytest.mark.parametrize("protocol", ["score", "iterative"])
+def test_on_a_phone_a_runs_title_stands_above_its_progress_and_its_picture(visitor, server, protocol):
+    (run, *_) = server.store.runs(states=["finished"], protocols=[protocol], limit=1)
+    tab = visitor.open(f"/run?run={run.id}")
+    tab.set_viewport_size({"width": 390, "height": 844})
+    tab.locator(".st-key-run-progress").wait_for()
+    idle(tab)
+    tops = [tab.locator(f"{place}").first.bounding_box()["y"] for place in ("h1", ".st-key-run-progress", "[data-testid='stExpander']")]
+    assert tops == sorted(tops)
+    if protocol == "iterative":
+        picture, numbers = (tab.locator(f".st-key-run-{part}").bounding_box()["y"] for part in ("picture", "numbers"))
+        assert tops[1] < picture < numbers
 
 
 def test_a_cell_of_the_map_says_what_it_is(visitor):
