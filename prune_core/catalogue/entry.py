@@ -5,7 +5,7 @@ import math
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, NamedTuple, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
@@ -93,18 +93,53 @@ class Layer(Data):
         return self.weights * self.positions
 
 
-class ChannelGroup(Data):
-    """Channels that go together: dimension 0 of every member parameter. The first member is the producing weight.
+class Place(NamedTuple):
+    """Where the channels of a group lie in a tensor or module: channel c takes `each` places from `start` + c `each` on.
 
-    `batch_norm`: the module whose output the channels are, before the ReLU that follows it; its scale and shift are members. None where
-    they are the convolution's own output. (In Caffe's LeNet-5 no ReLU follows: its channels go into the pooling as they are.)
+    `each` is 1 but where a dense layer reads the flattened positions of every channel.
+    """
+
+    name: str
+    start: int = 0
+    each: int = 1
+
+    def after(self, channels: int) -> "Place":
+        """Where they lie without the first few."""
+        return self._replace(start=self.start + channels * self.each)
+
+
+class ChannelGroup(Data):
+    """Channels that go together: where one goes, it goes everywhere.
+
+    producers: the convolutions' weights whose rows they are; more than one where outputs are added up. norms: batch norms on their way, by module.
+    members: all parameters whose dimension 0 they are; a channel is gone where these are 0. readers: weights whose dimension 1 they are.
     """
 
     name: str
     title: str
     channels: int
-    members: tuple[str, ...]
-    batch_norm: str | None
+    producers: tuple[Place, ...]
+    norms: tuple[Place, ...]
+    members: tuple[Place, ...]
+    readers: tuple[Place, ...]
+
+    @property
+    def shared(self) -> bool:
+        """Whether more than one layer writes or reads them, as in a residual stream, or one reads them among those of others."""
+        return len(self.producers) + len(self.readers) > 2 or any(place.start for place in self.readers)
+
+    @property
+    def producer(self) -> str:
+        """The weight whose rows its channels are first."""
+        return self.producers[0].name
+
+    @property
+    def batch_norm(self) -> str | None:
+        """The module whose output the channels are, before the ReLU that follows it; None where there is none, or not one alone.
+
+        (In Caffe's LeNet-5 no ReLU follows: its channels go into the pooling as they are.)
+        """
+        return self.norms[0].name if len(self.norms) == 1 and not self.shared else None
 
 
 class Anatomy(Data):
@@ -116,7 +151,10 @@ class Anatomy(Data):
     activations: int = Field(description="Numbers that one image leaves in memory for the backward pass.")
     widest: int = Field(description="Numbers of the largest thing that one image sends from one operation to the next.")
     least_batch: int = Field(1, description="Fewest images to train on at once: batch norm over single numbers needs two.")
-    channel_groups: tuple[ChannelGroup, ...] = ()
+    channel_groups: tuple[ChannelGroup, ...] = Field((), description="Channels between two layers, which can go by themselves.")
+    shared_groups: tuple[ChannelGroup, ...] = Field(
+        (), description="Channels that several layers write or read, which go in all of them at once."
+    )
 
     @property
     def weights(self) -> int:
@@ -129,7 +167,7 @@ class Anatomy(Data):
     @property
     def normalises(self) -> bool:
         """Whether batch norm stands behind every layer that can lose channels."""
-        return all(group.batch_norm is not None for group in self.channel_groups)
+        return all(group.norms for group in self.channel_groups)
 
 
 Drawing = Callable[[Any, int], Anatomy]  # (options, classes) -> what is built with them

@@ -50,7 +50,7 @@ class Architecture(NamedTuple):
 
 def architecture(model: Model) -> Architecture:
     """The network of a catalogue entry."""
-    channels = {group.members[0]: group.channels for group in model.channel_groups}
+    channels = {group.producer: group.channels for group in model.channel_groups}
     parts = tuple(Part(layer.title, layer.shape, layer.weights, channels.get(layer.name, 0)) for layer in model.layers)
     return Architecture(parts, model.parameters, model.macs)
 

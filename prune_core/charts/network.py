@@ -120,7 +120,7 @@ def shape(found: tuple[int, ...]) -> str:
 
 def network(model: Model, history: History | None = None) -> Network:
     """The layers of a catalogue entry, with what a run kept of each where one is given."""
-    channels = {group.members[0]: group.channels for group in model.channel_groups}
+    channels = {group.producer: group.channels for group in model.channel_groups}
     kept = kept_by(history) if history else {}
     rows = (
         Row(

@@ -144,7 +144,7 @@ def rows_of(model: Model, what: What, grouped: bool) -> tuple[Row, ...]:
     if what == "weights":
         return tuple(Row(layer.name, layer.title, layer.weights) for layer in model.layers)
     if grouped:
-        return tuple(Row(group.members[0], group.title, group.channels) for group in model.channel_groups)
+        return tuple(Row(group.producer, group.title, group.channels) for group in model.channel_groups)
     return tuple(Row(layer.name, layer.title, layer.shape[0]) for layer in model.layers)
 
 
@@ -152,7 +152,7 @@ def profile(pick: Pick, rows: tuple[Row, ...], model: Model, what: What) -> Prof
     """The pick's moments. Runs of one spec prune equally often; of runs under way as many prunings count as all of them have reached."""
     members = [m for m in pick.members if m.prunings]
     entry = pick.spec.criterion_entry
-    first = {group.name: group.members[0] for group in model.channel_groups}
+    first = {group.name: group.producer for group in model.channel_groups}
     whole = tuple(Kept(row.units, row.units, row.units, 0.0 if len(members) >= FEWEST else None, len(members)) for row in rows)
     moments = [Moment(0.0, None, whole)]
     for events in zip(*(m.prunings for m in members), strict=False):

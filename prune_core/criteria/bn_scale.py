@@ -5,11 +5,11 @@
 The paper's training, with a penalty on sum |gamma|, is not part of this.
 """
 
-from ..catalogue.criteria.options import ScopeOptions
-from .producers import batch_norms, scale_and_shift
+from ..catalogue.criteria.channels import WriterOptions
 from .types import Scores, Scoring
+from .writers import over_writers, scales_and_shifts
 
 
-def score(scoring: Scoring[ScopeOptions]) -> Scores:
+def score(scoring: Scoring[WriterOptions]) -> Scores:
     """Size of every channel's scale, float64, shape (channels,); higher is kept."""
-    return {name: scale_and_shift(module)[0].abs() for name, module in batch_norms(scoring).items()}
+    return over_writers(scoring, scoring.options.aggregate, lambda name: [scale.abs() for scale, _ in scales_and_shifts(scoring, name)])

@@ -13,14 +13,19 @@ import torch
 from torch import Tensor
 
 from ..catalogue.criteria.channels import ExpectedBnOptions
-from .producers import batch_norms, scale_and_shift
 from .types import Scores, Scoring
+from .writers import over_writers, scales_and_shifts
 
 
 def score(scoring: Scoring[ExpectedBnOptions]) -> Scores:
     """Expected activation of every channel, float64, shape (channels,), at least 0 unless signed; higher is kept."""
-    pairs = {name: scale_and_shift(module) for name, module in batch_norms(scoring).items()}
-    return {name: rectified_mean(gamma if scoring.options.signed else gamma.abs(), beta) for name, (gamma, beta) in pairs.items()}
+
+    signed = scoring.options.signed
+
+    def means(name: str) -> list[Tensor]:
+        return [rectified_mean(scale if signed else scale.abs(), shift) for scale, shift in scales_and_shifts(scoring, name)]
+
+    return over_writers(scoring, scoring.options.aggregate, means)
 
 
 def rectified_mean(gamma: Tensor, beta: Tensor) -> Tensor:

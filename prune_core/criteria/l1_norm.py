@@ -5,12 +5,17 @@
 Biases are not included.
 """
 
+from torch import Tensor
+
 from ..catalogue.criteria.channels import FilterNormOptions
-from .filters import comparable, rows
 from .types import Scores, Scoring
+from .writers import comparable, filters, over_writers
 
 
 def score(scoring: Scoring[FilterNormOptions]) -> Scores:
     """Norm of every channel's filter, float64, shape (channels,); higher is kept."""
-    filters = {name: rows(w) for name, w in scoring.weights.items()}
-    return {name: comparable(f.abs().sum(1), f.shape[1], scoring.options.normalize) for name, f in filters.items()}
+
+    def norms(name: str) -> list[Tensor]:
+        return [comparable(f.abs().sum(1), f.shape[1], scoring.options.normalize) for f in filters(scoring, name)]
+
+    return over_writers(scoring, scoring.options.aggregate, norms)

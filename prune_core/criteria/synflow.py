@@ -29,9 +29,12 @@ def score(scoring: Scoring[SynflowOptions]) -> Scores:
 
 def score_channels(scoring: Scoring[SynflowOptions]) -> Scores:
     """Flow through every channel; higher is kept. Float64, shape (channels,)."""
-    into = {name: group.members[0] for name, group in scoring.groups.items()}
-    found = flow(scoring, list(into.values()))
-    return {name: found[weight].flatten(1).sum(1) for name, weight in into.items()}
+    found = flow(scoring, list(dict.fromkeys(place.name for group in scoring.groups.values() for place in group.producers)))
+    rows = {name: weight.flatten(1).sum(1) for name, weight in found.items()}
+    return {
+        name: torch.stack([rows[writer][start : start + group.channels] for writer, start, _ in group.producers]).sum(0)
+        for name, group in scoring.groups.items()
+    }
 
 
 def flow(scoring: Scoring[SynflowOptions], names: Sequence[str]) -> Scores:

@@ -58,7 +58,7 @@ def score_channels(scoring: Scoring[TaylorOptions]) -> Scores:
 
 
 def feature_maps(scoring: Scoring[TaylorOptions]) -> Scores:
-    """Layers differ in how many positions a map has and how steep the loss is along it: each is brought to length 1 (0 where nothing matters)."""
-    maps = ((channel_gates(scoring, batch, over=torch.mean), len(batch[1])) for batch in scoring.batches)
+    """Each layer is brought to length 1 (0 where nothing matters), which takes its number of positions away again."""
+    maps = ((channel_gates(scoring, batch), len(batch[1])) for batch in scoring.batches)
     sizes = combined((({name: g.abs().mean(0) for name, g in gates.items()}, n) for gates, n in maps), scoring.options.accumulate)
     return {name: F.normalize(s, dim=0, eps=torch.finfo(s.dtype).tiny) for name, s in sizes.items()}

@@ -13,7 +13,6 @@ from ..criteria.types import Scores
 from ..events import LARGEST, Event, Scored, to_json
 from ..steps import Score
 from .checkpoint import array
-from .inheriting import expanded
 from .network import first_layer_form
 from .scoring import alive, histograms, rehearse, score
 from .survey import Survey, mean_image, survey
@@ -73,7 +72,7 @@ def rehearsed(run: "Execution", step: Score) -> dict[str, torch.Tensor]:
             break
         masks = rehearse(rehearsal, step, run.network, run.data, run.spec.seed, masks)
         if step.lasting:
-            run.network.apply_masks(expanded(run.network, masks) if step.granularity == "channel" else masks, None)
+            run.network.apply_masks(run.network.channel_masks(masks) if step.granularity == "channel" else masks, None)
             masks = {}
         run.done += (run.work[run.step + 1] - run.work[run.step]) // step.scorings
         run.tell(f"Scoring by {step.criterion}")

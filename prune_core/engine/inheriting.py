@@ -6,11 +6,11 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from ..catalogue import Model
 from ..parents import Inherited
 from ..spec import RunSpec
 from ..steps import Inherit
 from ..streams import seed_of
+from .channels import channel_flags
 from .checkpoint import unpacked_masks
 from .errors import RunError
 from .masks import generator
@@ -26,7 +26,7 @@ def masks_for(step: Inherit, spec: RunSpec, inherited: Inherited, network: Netwo
         return masks
     units = channel_flags(network.entry, masks) if step.granularity == "channel" else masks
     chosen = CONTROLS[step.control](units, generator(seed_of(spec.seed, "mask")))
-    return expanded(network, chosen) if step.granularity == "channel" else chosen
+    return network.channel_masks(chosen) if step.granularity == "channel" else chosen
 
 
 def refuse_strangers(spec: RunSpec, inherited: Inherited) -> None:
@@ -64,18 +64,3 @@ def inverted(flags: Flags, chance: torch.Generator) -> dict[str, Tensor]:
 CONTROLS: dict[Literal["random", "shuffled", "inverted"], Callable[[Flags, torch.Generator], dict[str, Tensor]]] = {
     "random": random, "shuffled": shuffled, "inverted": inverted
 }  # fmt: skip
-
-
-def channel_flags(entry: Model, masks: Flags) -> dict[str, Tensor]:
-    """Masks of every member parameter -> one flag a channel of every group."""
-    return {g.name: masks[g.members[0]].flatten(1).any(1) for g in entry.channel_groups}
-
-
-def expanded(network: Network, flags: Flags) -> dict[str, Tensor]:
-    """Channel flags -> masks of every member parameter: a channel is silent only if its batch norm is too."""
-    result = {}
-    for group in network.entry.channel_groups:
-        for member in group.members:
-            shape = network.parameters[member].shape
-            result[member] = flags[group.name].reshape(-1, *[1] * (len(shape) - 1)).expand(shape).clone()
-    return result

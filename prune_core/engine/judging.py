@@ -14,7 +14,6 @@ from ..steps import Granularity, Prune, Score, usual_keep_min
 from ..streams import seed_of
 from .dataset import Images
 from .evaluation import evaluate
-from .inheriting import expanded
 from .masks import generator, masks_from
 from .network import Network
 from .reading import Reading, Values
@@ -98,7 +97,7 @@ def numbers_of(network: Network, unit: Granularity, layer: str, place: int) -> d
     """Where a unit lies: parameter -> index. A channel is a row of its filter and what batch norm adds to it."""
     if unit == "channel":
         group = next(g for g in network.entry.channel_groups if g.name == layer)
-        return dict.fromkeys(group.members, (place,))
+        return {name: (start + place,) for name, start, _ in group.members}
     return {layer: tuple(map(int, np.unravel_index(place, network.parameters[layer].shape)))}
 
 
@@ -134,7 +133,7 @@ def pruned(network: Network, masks: Mapping[str, Tensor], unit: Granularity) -> 
     """A copy of the network under the masks of some of its layers (or channel groups)."""
     if unit == "channel":
         whole = {g.name: torch.ones(g.channels, dtype=torch.bool) for g in network.entry.channel_groups}
-        masks = expanded(network, whole | dict(masks))
+        masks = network.channel_masks(whole | dict(masks))
     module = copy.deepcopy(network.module)
     parameters = dict(module.named_parameters())
     for name, mask in masks.items():

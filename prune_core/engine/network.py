@@ -15,6 +15,7 @@ from ..catalogue.entry import Layer, Options
 from ..criteria.types import Recorded
 from ..events import FirstLayer, LayerKept
 from ..steps import Granularity
+from .channels import expanded, left
 from .optimiser import Optimiser
 from .recording import Recording
 
@@ -72,6 +73,10 @@ class Network:
         """Bool tensor of a parameter's shape: True where it is left."""
         return self.masks.get(name, torch.ones(1, dtype=torch.bool, device=self.device).expand(self.parameters[name].shape))
 
+    def channel_masks(self, flags: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Bool masks of all parameters that channels are made of, from one flag a channel of every group."""
+        return expanded(self.entry, self.parameters, flags)
+
     def apply_masks(self, masks: Mapping[str, Tensor], optimiser: Optimiser | None) -> None:
         """From now on the given parameters are exactly 0 where their mask is False: weight, gradient and optimiser state."""
         self.masks |= {name: mask.to(self.device) for name, mask in masks.items()}
@@ -116,7 +121,7 @@ class Network:
 
     def kept_channels(self) -> tuple[LayerKept, ...]:
         """Channels left of every group."""
-        counts = ((g, int(self.mask_of(g.members[0]).flatten(1).any(1).sum())) for g in self.entry.channel_groups)
+        counts = ((g, int(left(g, self.mask_of).sum())) for g in self.entry.channel_groups)
         return tuple(LayerKept(name=g.name, units=g.channels, kept=n) for g, n in counts)
 
     def kept(self, granularity: Granularity) -> tuple[LayerKept, ...]:

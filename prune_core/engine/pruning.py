@@ -11,7 +11,7 @@ from ..parents import mask_checksum
 from ..steps import Granularity, Inherit, Prune
 from .checkpoint import load_weights, packed_masks
 from .errors import RunError
-from .inheriting import expanded, masks_for, refuse_strangers
+from .inheriting import masks_for, refuse_strangers
 from .masks import masks_from
 from .paths import effective
 from .scoring import adjusted, alive
@@ -37,7 +37,7 @@ def prune(run: "Execution", step: Prune) -> Iterator[Event]:
     if step.adjusts:
         run.tell("Adjusting what is left")
         network.put(adjusted(run.criterion, network, run.data, run.spec.seed, masks))
-    network.apply_masks(expanded(network, masks) if step.granularity == "channel" else masks, run.optimiser)
+    network.apply_masks(network.channel_masks(masks) if step.granularity == "channel" else masks, run.optimiser)
     run.scores = None
     yield Pruned(
         round=step.round, sparsity=step.sparsity, kept=int(made.kept.sum()), units=made.kept.size,

@@ -14,6 +14,7 @@ from ..criteria.types import Batch, CriterionError, Scores, Scoring
 from ..events import Histogram
 from ..steps import Prune, Score
 from ..streams import seed_of
+from .channels import left, rows
 from .dataset import Data, Images
 from .errors import RunError
 from .masks import generator, masks_from
@@ -94,7 +95,7 @@ def ranked(step: Score, network: Network, options: ScopeOptions) -> tuple[dict[s
     """(what is ranked, shape of its scores): parameters, or the producing weight of every channel group."""
     if step.granularity == "channel":
         groups = network.entry.channel_groups
-        return {g.name: network.parameters[g.members[0]] for g in groups}, {g.name: (g.channels,) for g in groups}
+        return {g.name: rows(g, network.parameters[g.producer]) for g in groups}, {g.name: (g.channels,) for g in groups}
     weights = network.prunable(options)
     if not weights:
         raise RunError(f"criterion_options: include and exclude leave nothing to prune. Parameters: {', '.join(network.parameters)}.")
@@ -104,7 +105,7 @@ def ranked(step: Score, network: Network, options: ScopeOptions) -> tuple[dict[s
 def alive(step: Score, network: Network, scores: Scores) -> dict[str, Tensor]:
     """Bool tensors of the scores' shapes, on the CPU: the units that no earlier pruning removed."""
     if step.granularity == "channel":
-        return {g.name: network.mask_of(g.members[0]).flatten(1).any(1).cpu() for g in network.entry.channel_groups}
+        return {g.name: left(g, network.mask_of).cpu() for g in network.entry.channel_groups}
     return {name: network.mask_of(name).cpu() for name in scores}
 
 

@@ -71,7 +71,9 @@ def from_cuts(step: Score, network: Network, scores: Scores, ranked: Ranking) ->
     places = dict(zip(scores, ranked.slices, strict=True))
     first = network.entry.layers[0]
     of_first = (
-        next((g.name for g in network.entry.channel_groups if first.name in g.members), "") if step.granularity == "channel" else first.name
+        next((g.name for g in network.entry.channel_groups if first.name == g.producer), "")
+        if step.granularity == "channel"
+        else first.name
     )
     picture = np.stack([seen(each[places[of_first]], first) for each in flags]) if of_first in places else None
     return [[int(each[place].sum()) for each in flags] for place in places.values()], picture, lambda i: flags[i]

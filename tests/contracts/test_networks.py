@@ -11,7 +11,7 @@ from prune_core.engine.asking import small
 from prune_core.engine.checkpoint import Position
 from prune_core.engine.dataset import Data, Images
 from prune_core.engine.errors import RunError
-from prune_core.engine.inheriting import expanded, refuse_strangers
+from prune_core.engine.inheriting import refuse_strangers
 from prune_core.engine.network import Network
 from prune_core.engine.optimiser import Sgd
 from prune_core.engine.paths import effective
@@ -93,7 +93,7 @@ def test_channels_that_are_removed_stay_silent_through_training(name):
     optimiser = Sgd(net.weights, net.gradient, 0.9, 5e-4)
     scores = score(asked("l2_norm", "channel"), net, random_data(net.entry), seed=0)
     assert {n: tuple(s.shape) for n, s in scores.items()} == {g.name: (g.channels,) for g in net.entry.channel_groups}
-    net.apply_masks(expanded(net, {n: s > s.min() for n, s in scores.items()}), optimiser)
+    net.apply_masks(net.channel_masks({n: s > s.min() for n, s in scores.items()}), optimiser)
     for i in range(3):
         train(net, optimiser, i)
     heard = {}
@@ -102,7 +102,7 @@ def test_channels_that_are_removed_stay_silent_through_training(name):
         part.register_forward_hook(lambda _, __, out, name=group.name: heard.update({name: out}))
     net.module.eval()(images(net.entry, 2))
     for group in net.entry.channel_groups:
-        silent = ~net.mask_of(group.members[0]).flatten(1).any(1)
+        silent = ~net.mask_of(group.producer).flatten(1).any(1)
         assert bool(silent.any())
         assert not heard[group.name][:, silent].any()
     assert sum(layer.kept for layer in net.kept_channels()) == sum(len(s) - int((s == s.min()).sum()) for s in scores.values())

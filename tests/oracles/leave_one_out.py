@@ -8,8 +8,7 @@ from sklearn.datasets import load_digits
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from prune_core.catalogue.entry import ChannelGroup
-from tests.oracles.networks import Tiny, TinyConv, tiny
+from tests.oracles.networks import Tiny, TinyConv, between, tiny
 
 POINTS = 300
 PENALTY = 1e-3
@@ -91,8 +90,9 @@ def trained() -> TinyConv:
         }
         for name, part in parts.items():
             model.add_module(name, part)
-        members = (f"conv{i}.weight", f"bn{i}.weight", f"bn{i}.bias")
-        groups[f"conv{i}"] = ChannelGroup(name=f"conv{i}", title=f"Conv {i}", channels=n, members=members, batch_norm=f"bn{i}")
+        groups[f"conv{i}"] = between(
+            f"conv{i}", f"bn{i}", n, f"conv{i + 1}" if i < len(CHANNELS) else "fc", each=1 if i < len(CHANNELS) else 4
+        )
         of = n
     model.add_module("flat", nn.Flatten())
     model.add_module("fc", nn.Linear(4 * of, 10))

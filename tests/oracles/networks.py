@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from prune_core.catalogue.entry import ChannelGroup
+from prune_core.catalogue.entry import ChannelGroup, Place
 from prune_core.criteria.types import Batch, Scores, Scoring
 
 
@@ -62,6 +62,15 @@ class TinyConv(NamedTuple):
         return found, x
 
 
+def between(conv: str, norm: str | None, channels: int, reader: str, each: int = 1) -> ChannelGroup:
+    """The channels that one convolution writes, normalised or not, and one layer reads."""
+    members = (f"{conv}.weight", f"{norm}.weight", f"{norm}.bias") if norm else (f"{conv}.weight", f"{conv}.bias")
+    return ChannelGroup(
+        name=conv, title=f"Conv {conv[-1]}", channels=channels, producers=(Place(members[0]),), norms=(Place(norm),) if norm else (),
+        members=tuple(map(Place, members)), readers=(Place(f"{reader}.weight", each=each),),
+    )  # fmt: skip
+
+
 def tiny_conv(seed: int = 0, sizes: tuple[int, ...] = (5, 3), norm: bool = True) -> TinyConv:
     """2-4-5-3 on 6 x 6 images; among the scales of batch norm are a negative one and a zero. Without `norm`, convolutions with biases instead."""
     chance = torch.Generator().manual_seed(seed)
@@ -88,10 +97,7 @@ def tiny_conv(seed: int = 0, sizes: tuple[int, ...] = (5, 3), norm: bool = True)
             bn.weight[0], bn.weight[1] = -bn.weight[0].abs(), 0
     groups = {}
     for i, n in ((1, 4), (2, 5)):
-        members = (f"conv{i}.weight", f"bn{i}.weight", f"bn{i}.bias") if norm else (f"conv{i}.weight", f"conv{i}.bias")
-        groups[f"conv{i}"] = ChannelGroup(
-            name=f"conv{i}", title=f"Conv {i}", channels=n, members=members, batch_norm=f"bn{i}" if norm else None
-        )
+        groups[f"conv{i}"] = between(f"conv{i}", f"bn{i}" if norm else None, n, {1: "conv2", 2: "fc"}[i])
     batches = [(normal(n, 2, 6, 6), torch.randint(3, (n,), generator=chance)) for n in sizes]
     return TinyConv(model, groups, batches)
 
@@ -99,7 +105,7 @@ def tiny_conv(seed: int = 0, sizes: tuple[int, ...] = (5, 3), norm: bool = True)
 def ask_channels(score, net: TinyConv, options) -> Scores:
     """Scores of a criterion's function for the channels of a tiny convolutional network."""
     parameters = dict(net.model.named_parameters())
-    weights = {name: parameters[g.members[0]] for name, g in net.groups.items()}
+    weights = {name: parameters[g.producer] for name, g in net.groups.items()}
     units = {name: (g.channels,) for name, g in net.groups.items()}
     shape = tuple(net.batches[0][0].shape[1:])
     return score(Scoring(net.model, weights, units, net.batches, options, torch.Generator().manual_seed(0), shape, groups=net.groups))

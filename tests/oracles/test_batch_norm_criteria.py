@@ -7,10 +7,9 @@ import pytest
 import torch
 from scipy import integrate, stats
 
-from prune_core.catalogue.criteria.channels import ExpectedBnOptions
-from prune_core.catalogue.criteria.options import ScopeOptions
+from prune_core.catalogue.criteria.channels import ExpectedBnOptions, WriterOptions
 from prune_core.criteria import bn_scale, expected_bn
-from tests.oracles.networks import ask_channels, tiny_conv
+from tests.oracles.networks import ask_channels, between, tiny_conv
 from tests.oracles.test_simple_criteria import kept_by
 
 PAIRS = [(1, 0), (0.5, -0.4), (-0.7, 0.3), (2, 3), (-1.5, -2), (0, 0.6), (0, -0.6)]  # (gamma, beta)
@@ -21,6 +20,7 @@ def expected(pairs, **options) -> list[float]:
     net = tiny_conv()
     gamma, beta = (torch.tensor(values, dtype=torch.float64) for values in zip(*pairs, strict=True))
     net.model.bn2.weight.data, net.model.bn2.bias.data = gamma, beta
+    net.groups["conv2"] = between("conv2", "bn2", len(pairs), "fc")
     return ask_channels(expected_bn.score, net, ExpectedBnOptions(**options))["conv2"].tolist()
 
 
@@ -40,7 +40,7 @@ def positive(y: float) -> float:
 @pytest.mark.parametrize("sparsity", [0.2, 0.5, 0.8])
 def test_the_channels_with_the_largest_scales_of_all_layers_stay(sparsity):
     net = tiny_conv(1)
-    ours = kept_by(ask_channels(bn_scale.score, net, ScopeOptions()), sparsity)
+    ours = kept_by(ask_channels(bn_scale.score, net, WriterOptions()), sparsity)
     sizes = [
         (abs(g), layer, i) for layer, bn in (("conv1", net.model.bn1), ("conv2", net.model.bn2)) for i, g in enumerate(bn.weight.tolist())
     ]
@@ -50,7 +50,7 @@ def test_the_channels_with_the_largest_scales_of_all_layers_stay(sparsity):
 
 def test_scales_are_read_as_they_stand_whatever_their_sign():
     net = tiny_conv(2)
-    scores = ask_channels(bn_scale.score, net, ScopeOptions())
+    scores = ask_channels(bn_scale.score, net, WriterOptions())
     assert scores["conv1"].tolist() == [math.fabs(g) for g in net.model.bn1.weight.tolist()]
     assert float(scores["conv1"][0]) > 0 == float(scores["conv1"][1])
 

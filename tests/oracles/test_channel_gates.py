@@ -83,18 +83,6 @@ def test_taylor_of_a_feature_map_is_each_images_slope_by_position_in_units_of_it
         torch.testing.assert_close(found[name], by_position / math.hypot(*by_position.tolist()), rtol=1e-6, atol=1e-9)
 
 
-def test_before_its_layers_are_brought_to_one_length_a_feature_map_counts_by_position():
-    """What one length takes away again: the mean over positions is part of the published score."""
-    from prune_core.criteria.channel_gates import channel_gates
-    from prune_core.criteria.types import Scoring
-
-    net = tiny_conv(4)
-    scoring = Scoring(net.model, {}, {}, net.batches, None, torch.Generator(), groups=net.groups)
-    batch = net.batches[0]
-    found = channel_gates(scoring, batch, over=torch.mean)
-    close(found, {name: s / POSITIONS[name] for name, s in slopes(net, batch).items()})
-
-
 def test_a_layer_in_which_nothing_matters_has_feature_maps_of_zero():
     net = tiny_conv(5)
     with torch.no_grad():
@@ -252,7 +240,7 @@ class TestSynflow:
         readers = dict(zip(list(weights)[:-1], list(weights)[1:], strict=True))
         assert list(found) == list(groups)
         for group in groups.values():
-            reader = weights[readers[group.members[0]]]
+            reader = weights[readers[group.producer]]
             out = reader.flatten(1).reshape(len(reader), group.channels, -1).sum((0, 2))
             torch.testing.assert_close(found[group.name], out, rtol=1e-10, atol=0)
 

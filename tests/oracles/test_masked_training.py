@@ -129,9 +129,9 @@ def test_a_removed_channel_is_silent_because_its_batch_norm_is_too():
         by_hand.conv3.weight[:, gone] = 0
     masks = {}
     for member in entry.channel_groups[1].members:
-        mask = torch.ones(net.parameters[member].shape, dtype=torch.bool)
+        mask = torch.ones(net.parameters[member.name].shape, dtype=torch.bool)
         mask[gone] = False
-        masks[member] = mask
+        masks[member.name] = mask
     net.apply_masks(masks, optimiser)
     images = torch.randn(4, 1, 28, 28)
     torch.testing.assert_close(net.module.eval()(images), by_hand.eval()(images), rtol=1e-5, atol=1e-6)

@@ -103,11 +103,11 @@ def test_layers_groups_and_counts_of_the_entry_are_those_of_the_module(name, cla
     assert len({layer.title for layer in entry.layers}) == len(entry.layers)
     norms = {n for n, part in module.named_modules() if isinstance(part, torch.nn.BatchNorm2d)}
     for group in entry.channel_groups:
-        assert all(shapes[m][0] == group.channels for m in group.members)
+        assert all(shapes[m.name][0] == group.channels and not m.start for m in group.members)
         conv, normed = group.name, group.batch_norm
-        assert group.members[0] == f"{conv}.weight"
+        assert group.producer == f"{conv}.weight"
         own = {f"{conv}.weight", f"{conv}.bias"} | ({f"{normed}.weight", f"{normed}.bias"} if normed else set())
-        assert set(group.members) == own & set(shapes)
+        assert {m.name for m in group.members} == own & set(shapes)
         assert normed is None or normed in norms
 
 
@@ -134,7 +134,7 @@ def test_the_channels_of_a_group_are_what_comes_out_of_its_batch_norm_or_else_it
         part.register_forward_hook(lambda _, __, out, name=group.name: heard.update({name: out}))
         with torch.no_grad():
             for member in group.members:
-                net.parameters[member][0] = 0
+                net.parameters[member.name][member.start] = 0
     net.module.eval()(images(net.entry, 2))
     assert list(heard) == [g.name for g in net.entry.channel_groups]
     for out in heard.values():
@@ -196,7 +196,7 @@ def test_wrn_40_2_has_1344_channels_inside_its_blocks_and_each_frees_what_the_pa
     entry = catalogue.models["wrn_40_2"]
     shapes = {n: p.shape for n, p in built(entry, entry.options(), "meta").named_parameters()}
     freed = [
-        sum(shapes[m].numel() // g.channels for m in g.members) + shapes[g.name[:-1] + "2.weight"].numel() // g.channels
+        sum(shapes[m.name].numel() // g.channels for m in g.members) + shapes[g.name[:-1] + "2.weight"].numel() // g.channels
         for g in entry.channel_groups
     ]
     assert entry.channels == 1_344

@@ -15,7 +15,7 @@ from prune_core.criteria import l1_norm, l2_norm, magnitude, random
 from prune_core.criteria.types import Scoring
 from prune_core.engine.masks import cut, ranking
 from prune_core.steps import Prune
-from tests.oracles.networks import ask, tiny
+from tests.oracles.networks import ask, between, tiny
 
 
 def kept_by(scores, sparsity, seed=0, **step):
@@ -62,8 +62,13 @@ NORMS = {
 
 
 def norms(score, weights, **options):
-    units = {name: (len(w),) for name, w in weights.items()}
-    return score(Scoring(nn.Identity(), weights, units, [], FilterNormOptions(**options), torch.Generator()))
+    model = nn.Module()
+    for name, weight in weights.items():
+        layer = nn.Module()
+        layer.weight = nn.Parameter(weight)
+        model.add_module(name, layer)
+    groups = {name: between(name, None, len(weight), "none") for name, weight in weights.items()}
+    return score(Scoring(model, {}, {}, [], FilterNormOptions(**options), torch.Generator(), groups=groups))
 
 
 @pytest.mark.parametrize("name", NORMS)

@@ -1,6 +1,6 @@
 """Criteria that rank whole channels."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -8,14 +8,27 @@ from .. import papers
 from ..entry import Criterion
 from .options import Accumulate, DataOptions, LabelOptions, ScopeOptions
 
+Aggregate = Literal["mean", "sum", "max", "first"]
 
-class FilterNormOptions(ScopeOptions):
+
+class WriterOptions(ScopeOptions):
+    """What every criterion has that scores the layers that write a channel."""
+
+    later: ClassVar[frozenset[str]] = frozenset({"aggregate"})
+    aggregate: Aggregate = Field(
+        "mean",
+        title="Of several layers",
+        description="Where several layers write the same channels: the mean, sum or largest of their scores, or the first's.",
+    )
+
+
+class FilterNormOptions(WriterOptions):
     normalize: Literal["none", "mean", "size"] = Field(
         "none", description="Divide by the layer's mean norm or by the filter's size, to compare layers of different width."
     )
 
 
-class ExpectedBnOptions(ScopeOptions):
+class ExpectedBnOptions(WriterOptions):
     signed: bool = Field(
         False,
         description="Keep the sign of batch norm's scale, as a variant of the published code does: a negative one makes a negative score.",
@@ -62,7 +75,7 @@ L1_NORM = Criterion(
 )  # fmt: skip
 BN_SCALE = Criterion(
     name="bn_scale", title="Batch norm scale", summary="Keeps the channels that batch norm scales up most; before training all are alike.",
-    function="prune_core.criteria.bn_scale:score", options=ScopeOptions, formula=r"s_k = |\gamma_k|", papers=(papers.LIU_2017,),
+    function="prune_core.criteria.bn_scale:score", options=WriterOptions, formula=r"s_k = |\gamma_k|", papers=(papers.LIU_2017,),
     needs=frozenset({"batch_norm", "trained"}), granularities=frozenset({"channel"}),
     deviations=(
         "The paper trains with a penalty on the size of the scales, so that unneeded ones shrink. No protocol here does, "

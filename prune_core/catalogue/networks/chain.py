@@ -71,7 +71,6 @@ def anatomy(image: tuple[int, int, int], chain: Chain) -> Anatomy:
             case Conv():
                 x = s.conv(x, name, f"Conv {name[4:]}", part.out, part.kernel, part.stride, part.padding, part.bias)
                 x = s.relu(s.batch_norm(x, norm) if norm else x)
-                s.group(name, norm)
             case Dense():
                 x = s.linear(x, name, f"Dense {name[2:]}", part.out)
                 x = s.relu(s.batch_norm(x, norm) if norm else x)

@@ -32,7 +32,6 @@ def lenet_5(options: LeNet5Options, classes: int) -> Anatomy:
     s, x = Sketch(GREY), None
     for name, title, out in (("conv1", "Conv 1", 20), ("conv2", "Conv 2", 50)):
         x = s.conv(x or s.image, name, title, out, kernel=5, bias=True)
-        s.group(name)
         x = s.max_pool(s.relu(x) if options.relu_after_conv else x)
     assert x is not None
     x = s.relu(s.linear(x, "fc1", "Dense", 500))

@@ -37,10 +37,8 @@ def draw_block(s: Sketch, x: Signal, name: str, title: str, middle: int, stride:
     """The first block of a stage adds its input by a 1x1 convolution without batch norm."""
     y = s.relu(s.batch_norm(x, f"{name}.bn1"))
     y = s.relu(s.batch_norm(s.conv(y, f"{name}.conv1", f"{title} Conv 1", middle, kernel=1), f"{name}.bn2"))
-    s.group(f"{name}.conv1", f"{name}.bn2")
     y = s.conv(y, f"{name}.conv2", f"{title} Conv 2", middle, kernel=3, stride=stride, padding=1)
     y = s.relu(s.batch_norm(y, f"{name}.bn3"))
-    s.group(f"{name}.conv2", f"{name}.bn3")
     out = EXPANSION * middle
     y = s.conv(y, f"{name}.conv3", f"{title} Conv 3", out, kernel=1)
     return s.add(y, s.conv(x, f"{name}.shortcut", f"{title} Shortcut", out, kernel=1, stride=stride) if first else x)

@@ -42,7 +42,6 @@ def draw(widths: tuple[int, ...], blocks: int, shortcut: Shortcut, options: Widt
 def draw_block(s: Sketch, x: Signal, name: str, title: str, out: int, stride: int, shortcut: Shortcut) -> Signal:
     y = s.conv(x, f"{name}.conv1", f"{title} Conv 1", out, kernel=3, stride=stride, padding=1)
     y = s.relu(s.batch_norm(y, f"{name}.bn1"))
-    s.group(f"{name}.conv1", f"{name}.bn1")
     y = s.batch_norm(s.conv(y, f"{name}.conv2", f"{title} Conv 2", out, kernel=3, padding=1), f"{name}.bn2")
     if stride > 1 and shortcut == "A":
         x = s.pad(s.avg_pool(x, stride), out)

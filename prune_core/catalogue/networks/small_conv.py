@@ -16,7 +16,6 @@ def small_conv(options: SmallConvOptions, classes: int) -> Anatomy:
     x = s.image
     for i, out in enumerate((16, 32, 32), 1):
         x = s.batch_norm(s.conv(x, f"conv{i}", f"Conv {i}", out, kernel=3, padding=1), f"bn{i}")
-        s.group(f"conv{i}", f"bn{i}")
         x = s.max_pool(s.relu(x)) if i < 3 else s.relu(x)
     return s.anatomy(s.linear(s.mean(x), "fc", "Output", classes))
 

@@ -42,7 +42,6 @@ def draw_block(s: Sketch, x: Signal, name: str, title: str, out: int, stride: in
     y = ready = s.relu(s.batch_norm(x, f"{name}.bn1"))
     y = s.conv(y, f"{name}.conv1", f"{title} Conv 1", out, kernel=3, stride=stride, padding=1)
     y = s.relu(s.batch_norm(y, f"{name}.bn2"))
-    s.group(f"{name}.conv1", f"{name}.bn2")
     y = s.conv(y, f"{name}.conv2", f"{title} Conv 2", out, kernel=3, padding=1)
     return s.add(y, s.conv(ready, f"{name}.shortcut", f"{title} Shortcut", out, kernel=1, stride=stride) if first else x)
 
