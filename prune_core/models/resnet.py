@@ -10,15 +10,18 @@ from ..catalogue.networks.options import WidthOptions
 from ..catalogue.networks.resnet import Shortcut
 
 
+class Unchanged(nn.Module):
+    """The shortcut of a block that keeps the side."""
+
+    def forward(self, x: Tensor, _beside: Tensor) -> Tensor:
+        return x
+
+
 class PaddedShortcut(nn.Module):
-    """Option A: averages 2 x 2 positions and appends channels of zeros. (B, C, H, W) -> (B, channels, H / 2, W / 2)."""
+    """Option A: averages 2 x 2 positions and appends channels of zeros, until there are as many as `beside` it. (B, C, H, W) -> (B, channels, H / 2, W / 2)."""
 
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.channels = channels
-
-    def forward(self, x: Tensor) -> Tensor:
-        return F.pad(F.avg_pool2d(x, 2), (0, 0, 0, 0, 0, self.channels - x.shape[1]))
+    def forward(self, x: Tensor, beside: Tensor) -> Tensor:
+        return F.pad(F.avg_pool2d(x, 2), (0, 0, 0, 0, 0, beside.shape[1] - x.shape[1]))
 
 
 class ConvShortcut(nn.Module):
@@ -28,7 +31,7 @@ class ConvShortcut(nn.Module):
         super().__init__()
         self.conv, self.bn = nn.Conv2d(channels, out, 1, stride=2, bias=False), nn.BatchNorm2d(out)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, _beside: Tensor) -> Tensor:
         return self.bn(self.conv(x))
 
 
@@ -39,13 +42,14 @@ class Block(nn.Module):
         super().__init__()
         self.conv1, self.bn1 = nn.Conv2d(channels, out, 3, stride, padding=1, bias=False), nn.BatchNorm2d(out)
         self.conv2, self.bn2 = nn.Conv2d(out, out, 3, padding=1, bias=False), nn.BatchNorm2d(out)
-        self.shortcut: nn.Module = nn.Identity()
+        self.shortcut: nn.Module = Unchanged()
         if stride > 1:
-            self.shortcut = PaddedShortcut(out) if shortcut == "A" else ConvShortcut(channels, out)
+            self.shortcut = PaddedShortcut() if shortcut == "A" else ConvShortcut(channels, out)
 
     def forward(self, x: Tensor) -> Tensor:
         y = F.relu(self.bn1(self.conv1(x)))
-        return F.relu(self.bn2(self.conv2(y)) + self.shortcut(x))
+        y = self.bn2(self.conv2(y))
+        return F.relu(y + self.shortcut(x, y))
 
 
 def residual(widths: tuple[int, ...], blocks: int, shortcut: Shortcut, options: WidthOptions, classes: int) -> nn.Sequential:
