@@ -134,6 +134,26 @@ class Pruned:
 
 
 @dataclass(frozen=True, kw_only=True, config=CONFIG)
+class Shrunk:
+    """Removed channels were taken out. `groups`: channels of every group before and after.
+
+    silent: groups that lost all their channels, of which one stays and is held at 0: a convolution without outputs can't be built.
+    parameters, macs: (before, after), of the network and of one image. difference: the largest between the outputs of the masked and of the smaller
+    network on `images` validation images, as a part of the largest output, in double precision; single: the same in single precision.
+    """
+
+    epoch: Amount
+    groups: tuple[LayerKept, ...]
+    silent: tuple[str, ...]
+    parameters: tuple[Count, Count]
+    macs: tuple[Count, Count]
+    difference: Amount
+    single: Amount
+    images: Count
+    kind: Literal["shrunk"] = "shrunk"
+
+
+@dataclass(frozen=True, kw_only=True, config=CONFIG)
 class Evaluated:
     epoch: Amount
     part: Literal["train", "validation", "test"]
@@ -210,7 +230,7 @@ class Cancelled:
 
 
 Event = Annotated[
-    Started | Scored | Pruned | Evaluated | Epoch | Measured | Warned | Finished | Failed | Cancelled, Field(discriminator="kind")
+    Started | Scored | Pruned | Shrunk | Evaluated | Epoch | Measured | Warned | Finished | Failed | Cancelled, Field(discriminator="kind")
 ]
 EVENT: TypeAdapter[Event] = TypeAdapter(Event, config=ConfigDict(ser_json_inf_nan="strings"))
 ENDINGS = ("finished", "failed", "cancelled")

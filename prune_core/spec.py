@@ -174,8 +174,9 @@ class RunSpec(BaseModel):
 
     @property
     def model_entry(self) -> Model:
-        """The network as this run builds it."""
-        return catalogue.models[self.model].built(self.model_options, len(self.dataset_entry.classes))
+        """The network as this run builds it, with the channel groups that it may remove."""
+        network = catalogue.models[self.model].built(self.model_options, len(self.dataset_entry.classes))
+        return network.removing(getattr(self.protocol_options, "shared", None))
 
     @property
     def network(self) -> str:

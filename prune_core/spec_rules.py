@@ -83,9 +83,10 @@ def criterion_problems(spec: "RunSpec") -> list[Problem]:
             )
         )
     problems += [
-        Problem(f"criterion_options.{name}", f"says something of {unit}s alone, and {spec.resolved_granularity}s are ranked here. Leave it out.")
-        for name, unit in options.only.items()
-        if unit != spec.resolved_granularity and getattr(options, name) != type(options).model_fields[name].default
+        Problem(f"{field}.{name}", f"says something of {unit}s alone, and {spec.resolved_granularity}s are ranked here. Leave it out.")
+        for field, told in (("criterion_options", options), ("protocol_options", spec.protocol_options))
+        for name, unit in told.only.items()
+        if unit != spec.resolved_granularity and getattr(told, name) != type(told).model_fields[name].default
     ]  # fmt: skip
     wrong = [c for c in getattr(options, "classes", ()) if not 0 <= c < len(spec.dataset_entry.classes)]
     if wrong:

@@ -129,6 +129,16 @@ class Inherit(Frozen):
         return f"Put on {which}"
 
 
+class Shrink(Frozen):
+    """Take removed channels out of the network: from here on it is an ordinary smaller one, proven to compute the same."""
+
+    kind: Literal["shrink"] = "shrink"
+
+    @property
+    def words(self) -> str:
+        return "Take the removed channels out: what is left is an ordinary smaller network"
+
+
 class Train(Frozen):
     """Train from epoch `start` to epoch `until`; the learning rate falls to a tenth at every milestone (epochs of the run).
 
@@ -172,7 +182,7 @@ class Measure(Frozen):
         return MEASURED.get(self.what, "Measure {what}").format(what=self.what, **self.options)
 
 
-Step = Annotated[Initialise | Inherit | Score | Prune | Train | Evaluate | Measure, Field(discriminator="kind")]
+Step = Annotated[Initialise | Inherit | Score | Prune | Shrink | Train | Evaluate | Measure, Field(discriminator="kind")]
 STEPS: TypeAdapter[tuple[Step, ...]] = TypeAdapter(tuple[Step, ...])
 
 

@@ -215,7 +215,7 @@ class Widgets(NamedTuple):
                 continue
             entry, prefix = ENTRIES[field][chosen[field]], f"{field}_options."
             stands = getattr(self.start, f"{field}_options") if getattr(self.start, field) == entry.name else entry.options()
-            ranked = resolved.granularity if field == "criterion" else None
+            ranked = resolved.granularity if field in ("criterion", "protocol") else None
             options = [(n, info) for n, info in entry.options.model_fields.items() if entry.options.only.get(n, ranked) == ranked]
             unsaid = getattr(resolved, f"{field}_options")
             fields = [

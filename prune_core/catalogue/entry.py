@@ -197,7 +197,7 @@ class Model(Entry, Anatomy):
     @classmethod
     def drawn(cls, drawing: Drawing, options: type[Options], *, classes: int = 10, **said: Any) -> Self:
         """An entry with the layers and counts of its drawing. `said`: its other fields."""
-        return cls(**dict(drawn(drawing, options(), classes)), drawing=drawing, options=options, classes=classes, **said)
+        return cls(**dict(drawn(drawing, options(), classes)), drawing=drawing, options=options, classes=classes, **said).removing(None)
 
     def built(self, options: Options, classes: int) -> Self:
         """This network as these options build it for so many classes; itself where that is how the table has it."""
@@ -208,6 +208,15 @@ class Model(Entry, Anatomy):
         seconds = self.reference_seconds * anatomy.macs / self.macs
         title = f"{self.title} {options.size}".strip()
         return self.model_copy(update=dict(anatomy) | {"classes": classes, "reference_seconds": seconds, "title": title})
+
+    def removing(self, shared: bool | None) -> Self:
+        """The same network with shared channels among those that may be removed, in its order, or not; None: only where it has no others."""
+        if not self.shared_groups or (bool(self.channel_groups) if shared is None else not shared):
+            return self
+        order = {layer.name: i for i, layer in enumerate(self.layers)}
+        places = {group.name: (order[group.producer], group.producers[0].start) for group in (*self.channel_groups, *self.shared_groups)}
+        groups = sorted((*self.channel_groups, *self.shared_groups), key=lambda group: places[group.name])
+        return self.model_copy(update={"channel_groups": tuple(groups), "shared_groups": ()})
 
 
 class File(Data):

@@ -25,7 +25,20 @@ class TrainingOptions(Options):
     )
 
 
-class PruningOptions(TrainingOptions):
+class ChannelOptions(TrainingOptions):
+    """What every protocol has in common that removes channels, or takes over that they are removed."""
+
+    later: ClassVar[frozenset[str]] = frozenset({"shared"})
+    only: ClassVar[Mapping[str, Granularity]] = {"shared": "channel"}
+    shared: bool | None = Field(
+        None,
+        title="Shared channels",
+        description="Remove channels too that several layers write or read, as along a residual network's shortcuts: they go in all of them at once. "
+        "Default: only where a network has no others.",
+    )
+
+
+class PruningOptions(ChannelOptions):
     """What every protocol that prunes has in common."""
 
     target: Target = Field(
@@ -134,14 +147,14 @@ class JudgeOptions(TrainingOptions):
         return self.model_copy(update={"criteria": self.criteria or able, "cut_by": self.cut_by or usual})
 
 
-class MaskControlOptions(TrainingOptions):
+class MaskControlOptions(ChannelOptions):
     mask: Literal["random", "shuffled", "inverted"] = Field(
         "shuffled",
         description="'random': as many units anywhere; 'shuffled': as many in each layer; 'inverted': exactly those that the parent removed.",
     )
 
 
-class TrainLongerOptions(TrainingOptions):
+class TrainLongerOptions(ChannelOptions):
     after: int = Field(0, ge=0, le=1_000_000, description="Epochs that the parent has trained: the order of the images goes on from there.")
 
 
@@ -174,7 +187,7 @@ MASKED = frozenset({"criterion", "sparsity", "granularity", "allocation", "train
 FROM_SCRATCH = Protocol(
     name="from_scratch", title="From scratch", short="From scratch", function="prune_core.protocols.from_scratch:plan",
     summary="The masked network of a finished run, drawn anew and trained with images in an order of its own.",
-    options=TrainingOptions, papers=(papers.LIU_2019,), uses=MASKED,
+    options=ChannelOptions, papers=(papers.LIU_2019,), uses=MASKED,
 )  # fmt: skip
 MASK_CONTROL = Protocol(
     name="mask_control", title="Another mask", short="Another mask", function="prune_core.protocols.mask_control:plan",

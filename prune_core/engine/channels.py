@@ -26,17 +26,17 @@ def left(group: ChannelGroup, mask_of: Callable[[str], Tensor]) -> Tensor:
     return mask_of(name)[start : start + group.channels]
 
 
-def channel_flags(entry: Model, masks: Flags) -> dict[str, Tensor]:
-    """Masks of parameters -> one flag a channel of every group."""
-    return {g.name: left(g, masks.__getitem__) for g in entry.channel_groups}
+def channel_flags(entry: Model, mask_of: Callable[[str], Tensor]) -> dict[str, Tensor]:
+    """Masks of parameters -> one flag a channel of every group, on the CPU."""
+    return {g.name: left(g, mask_of).cpu() for g in entry.channel_groups}
 
 
-def expanded(entry: Model, parameters: Flags, flags: Flags) -> dict[str, Tensor]:
+def expanded(entry: Model, shapes: Mapping[str, torch.Size], flags: Flags) -> dict[str, Tensor]:
     """Flags of every group -> masks of all parameters that make or read its channels: one is silent only if its batch norms are too."""
     masks: dict[str, Tensor] = {}
 
     def mask_of(name: str) -> Tensor:
-        return masks.setdefault(name, torch.ones(parameters[name].shape, dtype=torch.bool))
+        return masks.setdefault(name, torch.ones(shapes[name], dtype=torch.bool))
 
     for group in entry.channel_groups:
         kept = flags[group.name].cpu()

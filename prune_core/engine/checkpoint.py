@@ -38,7 +38,8 @@ def pack(
     tensors |= {f"mask/{name}": m for name, m in masks.items()}
     tensors |= {"sums/loss": array(clock.sums.loss), "sums/correct": array(clock.sums.correct)}
     inner = {"iteration": clock.iteration, "images": clock.sums.images, "epoch_seconds": clock.sums.seconds, **position._asdict()}
-    return tensors, {"format": FORMAT, "fingerprint": fingerprint, "position": json.dumps(inner), "shapes": json.dumps(shapes)}
+    told = {"format": FORMAT, "fingerprint": fingerprint, "position": json.dumps(inner), "shapes": json.dumps(shapes)}
+    return tensors, told | ({} if network.standing is None else {"shrunk": "yes"})
 
 
 def fits(metadata: Mapping[str, str], fingerprint: str) -> bool:
@@ -46,13 +47,18 @@ def fits(metadata: Mapping[str, str], fingerprint: str) -> bool:
     return metadata.get("format") == FORMAT and metadata.get("fingerprint") == fingerprint
 
 
+def masks_of(tensors: Arrays, metadata: Mapping[str, str]) -> dict[str, torch.Tensor]:
+    """The masks of a checkpoint: name -> bool tensor."""
+    packed = {name.removeprefix("mask/"): t for name, t in tensors.items() if name.startswith("mask/")}
+    return unpacked_masks(packed, json.loads(metadata["shapes"]))
+
+
 def unpack(tensors: Arrays, metadata: Mapping[str, str], network: Network, optimiser: Optimiser, clock: Clock) -> Position:
-    """Set network, optimiser and clock to a checkpoint's state; returns where to go on."""
+    """Set network, optimiser and clock to a checkpoint's state; returns where to go on. The network has been shrunk where the checkpoint's was."""
     weights = {name.removeprefix("weights/"): torch.from_numpy(t.copy()) for name, t in tensors.items() if name.startswith("weights/")}
     load_weights(network, weights)
-    masks = {name.removeprefix("mask/"): t for name, t in tensors.items() if name.startswith("mask/")}
-    if masks:
-        network.apply_masks(unpacked_masks(masks, json.loads(metadata["shapes"])), None)
+    if masks := masks_of(tensors, metadata):
+        network.apply_masks(masks, None)
     for name, state in optimiser.state.items():
         state.copy_(torch.from_numpy(tensors[f"optimiser/{name}"].copy()))
     inner: dict[str, Any] = json.loads(metadata["position"])

@@ -34,7 +34,7 @@ from ..events import (
 from ..parents import NoParent, Parents, mask_checksum, nobody
 from ..planning import plan, records
 from ..spec import RunSpec
-from ..steps import Evaluate, Inherit, Initialise, Measure, Prune, Score, Step, Train, percent
+from ..steps import Evaluate, Inherit, Initialise, Measure, Prune, Score, Shrink, Step, Train, percent
 from ..streams import seed_of
 from ..version import __version__
 from . import checkpoint
@@ -52,6 +52,7 @@ from .paths import effective
 from .pruning import inherit, prune
 from .reading import Reading
 from .recording import Recording
+from .shrinking import shrink
 from .survey import Survey
 from .training import Clock, Sums, learning_rate, train
 
@@ -341,6 +342,10 @@ class Execution:
     def restore(self) -> bool:
         for tensors, metadata in self.files.checkpoints():
             if checkpoint.fits(metadata, self.fingerprint):
+                if metadata.get("shrunk"):
+                    self.network.apply_masks(checkpoint.masks_of(tensors, metadata), None)
+                    self.network.shrink()
+                    self.optimiser = self.new_optimiser()
                 self.step, self.number, self.before = checkpoint.unpack(tensors, metadata, self.network, self.optimiser, self.clock)
                 self.saved = (self.step, self.number, self.clock.iteration)
                 return True
@@ -360,5 +365,5 @@ class Execution:
 
 HANDLERS: dict[type, Callable[[Execution, Any], Iterator[Event]]] = {
     Initialise: Execution.initialise, Inherit: inherit, Score: ask, Prune: prune, Train: Execution.train,
-    Evaluate: Execution.evaluate, Measure: Execution.measure,
+    Shrink: shrink, Evaluate: Execution.evaluate, Measure: Execution.measure,
 }  # fmt: skip

@@ -24,7 +24,7 @@ def masks_for(step: Inherit, spec: RunSpec, inherited: Inherited, network: Netwo
     masks = unpacked_masks(inherited.masks, inherited.shapes)
     if step.control == "none":
         return masks
-    units = channel_flags(network.entry, masks) if step.granularity == "channel" else masks
+    units = channel_flags(network.entry, masks.__getitem__) if step.granularity == "channel" else masks
     chosen = CONTROLS[step.control](units, generator(seed_of(spec.seed, "mask")))
     return network.channel_masks(chosen) if step.granularity == "channel" else chosen
 

@@ -1,34 +1,82 @@
 """Measurements that only read: name -> function of what there is to read -> plain numbers."""
 
+import copy
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import torch
+from safetensors.numpy import save
+from torch import nn
 
 from .agreement import agreement
+from .checkpoint import array
 from .judging import JUDGING
+from .network import Network
 from .reading import Reading, Values
 
-WARM, ROUNDS = 5, 30
+WARM, ROUNDS, FEWEST = 5, 30, 7
+SECONDS = 6.0  # of one batch size: slow networks go through fewer rounds, never below the fewest
 
 
 @torch.inference_mode()
 def latency(reading: Reading) -> Values:
-    """Seconds of one forward pass for batches of 1 and 128: median and quartiles over 30 passes. Zeros do not make dense kernels faster."""
-    module, training = reading.network.module, reading.network.module.training
-    module.eval()
-    result: Values = {"rounds": ROUNDS, "threads": torch.get_num_threads()}
+    """Seconds of one forward pass for batches of 1 and 128, median and quartiles, and bytes on disk.
+
+    Of a pruned network also those of the `masked` one, zeros in their places, and of the `whole` one: all take turns, so that a busy moment hits all.
+    """
+    networks = side_by_side(reading.network)
+    result: Values = {"threads": torch.get_num_threads(), "bytes": {name: bytes_of(module) for name, module in networks.items()}}
+    told: dict[str, Values] = {name: {} for name in networks}
     for n in (1, 128):
         images, _ = reading.data["validation"].chunk(0, n)
-        seconds = [timed(module, images) for _ in range(WARM + ROUNDS)][WARM:]
-        low, middle, high = np.percentile(seconds, (25, 50, 75))
-        result[f"batch_{n}"] = {"median": float(middle), "low": float(low), "high": float(high), "n": len(images)}
-    module.train(training)
-    return result
+        seconds = turns(networks, images)
+        for name, each in seconds.items():
+            low, middle, high = np.percentile(each, (25, 50, 75))
+            told[name][f"batch_{n}"] = {
+                "median": float(middle),
+                "low": float(low),
+                "high": float(high),
+                "n": len(images),
+                "rounds": len(each),
+            }
+    return result | told.pop("this") | told
 
 
-def timed(module: torch.nn.Module, images: torch.Tensor) -> float:
+def side_by_side(network: Network) -> dict[str, nn.Module]:
+    """The network as it is, and where anything was pruned from it the whole one, and the masked one where that is another."""
+    found = {"this": copy.deepcopy(network.module)}
+    if network.masks:
+        found["whole"] = network.built().to(network.device)
+    if network.standing is not None:
+        found["masked"] = network.built().to(network.device)
+        parameters = dict(found["masked"].named_parameters())
+        for name, mask in network.masks.items():
+            parameters[name].mul_(mask)
+    return {name: module.eval() for name, module in found.items()}
+
+
+def turns(networks: Mapping[str, nn.Module], images: torch.Tensor) -> dict[str, list[float]]:
+    """Seconds of every network's passes, one after the other in every round."""
+    began = time.perf_counter()
+    for _ in range(WARM):
+        for module in networks.values():
+            timed(module, images)
+    seconds: dict[str, list[float]] = {name: [] for name in networks}
+    for i in range(ROUNDS):
+        if i >= FEWEST and time.perf_counter() - began > SECONDS:
+            break
+        for name, module in networks.items():
+            seconds[name].append(timed(module, images))
+    return seconds
+
+
+def bytes_of(module: nn.Module) -> int:
+    """What its weights take as a file: of zeros as of any other number."""
+    return len(save({name: array(tensor) for name, tensor in module.state_dict().items()}))
+
+
+def timed(module: nn.Module, images: torch.Tensor) -> float:
     synchronise(images.device)
     began = time.perf_counter()
     module(images)

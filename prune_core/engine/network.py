@@ -15,29 +15,44 @@ from ..catalogue.entry import Layer, Options
 from ..criteria.types import Recorded
 from ..events import FirstLayer, LayerKept
 from ..steps import Granularity
-from .channels import expanded, left
+from .channels import channel_flags, expanded, left
 from .optimiser import Optimiser
 from .recording import Recording
+from .surgery import cut, shrunk, standing
 
 
 class Network:
     """A model of the catalogue on a device: `entry` as these options build it.
 
     weights, gradient: float32 (P,), all trainable parameters one after another; `parameters` are views of them.
-    masks: name -> bool tensor of the parameter's shape, for parameters that something was pruned from.
-    mask: float32 (P,) of zeros and ones, or None before the first pruning.
+    shapes: of the parameters as they were built; masks: name -> bool tensor of that shape, for parameters that something was pruned from.
+    mask: float32 (P,) of zeros and ones, or None where nothing is to be held at 0.
+    standing: after surgery, name of every channel group -> bool (channels,), those that the module still has; None before.
     recording: what notes the path of every weight in training, or None where no criterion asks for it.
+
+    Masks, and what is told of layers and channels, speak of the network as it was built, before surgery and after.
     """
 
     def __init__(self, entry: Model, options: Options, device: torch.device) -> None:
-        self.entry = entry
-        self.module: nn.Module = function_of(entry)(options, entry.classes).to(device)
-        self.parameters = dict(self.module.named_parameters())
-        size = sum(p.numel() for p in self.parameters.values())
-        self.weights, self.gradient = torch.zeros(size, device=device), torch.zeros(size, device=device)
+        self.entry, self.options = entry, options
         self.mask: Tensor | None = None
         self.masks: dict[str, Tensor] = {}
+        self.standing: dict[str, Tensor] | None = None
         self.recording: Recording | None = None
+        self.take(self.built().to(device))
+        self.shapes = {name: p.shape for name, p in self.parameters.items()}
+
+    def built(self) -> nn.Module:
+        """The whole network anew, on the CPU."""
+        module: nn.Module = function_of(self.entry)(self.options, self.entry.classes)
+        return module
+
+    def take(self, module: nn.Module) -> None:
+        """Let this be the module: its parameters become views of flat buffers."""
+        self.module = module
+        self.parameters = dict(module.named_parameters())
+        size, device = sum(p.numel() for p in self.parameters.values()), next(iter(self.parameters.values())).device
+        self.weights, self.gradient = torch.zeros(size, device=device), torch.zeros(size, device=device)
         self.places: dict[str, slice] = {}
         start = 0
         for name, parameter in self.parameters.items():
@@ -70,21 +85,45 @@ class Network:
         return {name: Recorded(*(layout(f[self.places[name]], self.parameters[name].shape) for f in flat)) for name in names}
 
     def mask_of(self, name: str) -> Tensor:
-        """Bool tensor of a parameter's shape: True where it is left."""
-        return self.masks.get(name, torch.ones(1, dtype=torch.bool, device=self.device).expand(self.parameters[name].shape))
+        """Bool tensor of a parameter's shape as it was built: True where it is left."""
+        return self.masks.get(name, torch.ones(1, dtype=torch.bool, device=self.device).expand(self.shapes[name]))
+
+    def masks_here(self) -> dict[str, Tensor]:
+        """The masks in the shapes that the parameters have now."""
+        return self.masks if self.standing is None else cut(self.masks, self.entry, self.standing)
 
     def channel_masks(self, flags: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Bool masks of all parameters that channels are made of, from one flag a channel of every group."""
-        return expanded(self.entry, self.parameters, flags)
+        return expanded(self.entry, self.shapes, flags)
 
     def apply_masks(self, masks: Mapping[str, Tensor], optimiser: Optimiser | None) -> None:
         """From now on the given parameters are exactly 0 where their mask is False: weight, gradient and optimiser state."""
         self.masks |= {name: mask.to(self.device) for name, mask in masks.items()}
-        mask = torch.ones_like(self.weights)
-        for name, kept in self.masks.items():
-            layout(mask[self.places[name]], kept.shape).copy_(kept)
-        self.mask = mask
+        self.hold()
         self.clear_pruned(optimiser)
+
+    def hold(self) -> None:
+        """Lay the masks out as the weights lie. Surgery may leave nothing to hold at 0."""
+        mask = torch.ones_like(self.weights)
+        parts = self.split(mask)
+        for name, kept in self.masks_here().items():
+            parts[name].copy_(kept)
+        self.mask = None if self.standing is not None and bool(mask.all()) else mask
+
+    def split(self, flat: Tensor) -> dict[str, Tensor]:
+        """Views of a flat buffer (P,) in the parameters' shapes."""
+        return {name: layout(flat[place], self.parameters[name].shape) for name, place in self.places.items()}
+
+    def is_larger_than(self, weights: Mapping[str, Any]) -> bool:
+        """Whether these parameters are of the same network after surgery."""
+        return any(tuple(weights[name].shape) != tuple(shape) for name, shape in self.shapes.items())
+
+    def shrink(self) -> None:
+        """Take the channels out of the module that the masks have removed. Of a group that lost all of them one stays, held at 0."""
+        assert self.standing is None
+        self.standing = standing(channel_flags(self.entry, self.mask_of))
+        self.take(shrunk(self.module, self.entry, self.standing))
+        self.hold()
 
     @torch.no_grad()
     def put(self, values: Mapping[str, Tensor]) -> None:

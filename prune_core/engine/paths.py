@@ -32,7 +32,7 @@ def effective(network: Network) -> dict[str, int]:
 def counting(network: Network) -> nn.Module:
     """A copy on the CPU whose weights are the masks."""
     module = copy.deepcopy(network.module).to("cpu").eval()
-    layers = {layer.name for layer in network.entry.layers}
+    layers, masks = {layer.name for layer in network.entry.layers}, network.masks_here()
     with torch.no_grad():
         for part in module.modules():
             if isinstance(part, _BatchNorm) and part.running_mean is not None and part.running_var is not None:
@@ -40,7 +40,8 @@ def counting(network: Network) -> nn.Module:
                 part.running_var.fill_(1)
         for name, parameter in module.named_parameters():
             scale = parameter.ndim == 1 and name.endswith("weight")
-            parameter.copy_(network.mask_of(name).cpu() if name in layers or scale else torch.zeros_like(parameter))
+            counts = name in layers or scale
+            parameter.copy_(masks.get(name, torch.ones(())).cpu() if counts else torch.zeros_like(parameter))
     return module
 
 

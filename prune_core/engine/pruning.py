@@ -56,6 +56,10 @@ def inherit(run: "Execution", step: Inherit) -> Iterator[Event]:
             raise RunError(
                 "parent: its final weights are not here; they did not travel with its bundle. Run it again, then train it longer."
             )
+        if network.is_larger_than(inherited.weights):
+            network.apply_masks(masks_for(step, run.spec, inherited, network), None)
+            network.shrink()
+            run.optimiser = run.new_optimiser()
         load_weights(network, {name: torch.from_numpy(weights.copy()) for name, weights in inherited.weights.items()})
     before, train_before = run.quality("validation"), run.quality("train")
     masks = masks_for(step, run.spec, inherited, network)

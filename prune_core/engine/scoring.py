@@ -14,7 +14,7 @@ from ..criteria.types import Batch, CriterionError, Scores, Scoring
 from ..events import Histogram
 from ..steps import Prune, Score
 from ..streams import seed_of
-from .channels import left, rows
+from .channels import channel_flags, rows
 from .dataset import Data, Images
 from .errors import RunError
 from .masks import generator, masks_from
@@ -105,7 +105,7 @@ def ranked(step: Score, network: Network, options: ScopeOptions) -> tuple[dict[s
 def alive(step: Score, network: Network, scores: Scores) -> dict[str, Tensor]:
     """Bool tensors of the scores' shapes, on the CPU: the units that no earlier pruning removed."""
     if step.granularity == "channel":
-        return {g.name: left(g, network.mask_of).cpu() for g in network.entry.channel_groups}
+        return channel_flags(network.entry, network.mask_of)
     return {name: network.mask_of(name).cpu() for name in scores}
 
 

@@ -26,12 +26,12 @@ def standing(kept: Flags) -> dict[str, Tensor]:
     return {name: flags if flags.any() else torch.arange(len(flags)) == 0 for name, flags in kept.items()}
 
 
-def shrink(module: nn.Module, entry: Model, kept: Flags) -> nn.Module:
-    """A copy of a network of the catalogue without the channels whose flag is False; numbers that stay keep their order.
+def shrunk(module: nn.Module, entry: Model, stand: Flags) -> nn.Module:
+    """A copy of a network of the catalogue with the channels alone whose flag is True, at least one of every group; what stays keeps its order.
 
-    kept: bool (channels,) of every group that may have lost any. Where all of a group is gone, one channel stays and has to be silent.
+    stand: bool (channels,) by group; groups that aren't named stay whole.
     """
-    small, stand = copy.deepcopy(module), standing(kept)
+    small = copy.deepcopy(module)
     rows, columns = lost(entry, stand)
     for name, gone in rows.items():
         part = small.get_submodule(name)

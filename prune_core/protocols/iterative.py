@@ -4,7 +4,7 @@ from typing import Any
 
 from ..spec import RunSpec
 from ..steps import Initialise, Step, Train
-from .phases import ending, phase
+from .phases import ending, phase, surgery
 from .schedules import score_and_prune, sparsities
 
 
@@ -14,7 +14,7 @@ def plan(spec: RunSpec) -> list[Step]:
     dense = spec.epochs / 2
     steps: list[Step] = [Initialise(initialisation=spec.initialisation), *phase(spec, 0, dense)]
     for r, sparsity in enumerate(sparsities(spec.sparsity, options.rounds, options.schedule), 1):
-        steps += score_and_prune(spec, sparsity, r)
+        steps += [*score_and_prune(spec, sparsity, r), *(surgery(spec) if r == options.rounds else ())]
         start, until = (dense + dense * k / options.rounds for k in (r - 1, r))
         if until > start:
             steps.append(Train(start=start, until=until, lr=options.finetune_lr))

@@ -4,7 +4,7 @@ from typing import Any
 
 from ..spec import RunSpec
 from ..steps import Inherit, Initialise, Step
-from .phases import ending, phase
+from .phases import ending, phase, surgery
 
 
 def plan(spec: RunSpec) -> list[Step]:
@@ -15,5 +15,5 @@ def plan(spec: RunSpec) -> list[Step]:
         Initialise(initialisation=spec.initialisation) if redrawn == "no" else Initialise(initialisation=redrawn, purpose="reinitialise")
     )
     return [
-        first, Inherit(control=options.mask, granularity=spec.resolved_granularity), *phase(spec, 0, spec.epochs), *ending(spec)
+        first, Inherit(control=options.mask, granularity=spec.resolved_granularity), *surgery(spec), *phase(spec, 0, spec.epochs), *ending(spec)
     ]  # fmt: skip

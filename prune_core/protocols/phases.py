@@ -3,7 +3,7 @@
 from typing import Any, Literal
 
 from ..spec import RunSpec
-from ..steps import Evaluate, Measure, Step, Train
+from ..steps import Evaluate, Measure, Shrink, Step, Train
 
 Order = Literal["order", "reorder"]
 
@@ -20,7 +20,13 @@ def phase(spec: RunSpec, start: float, until: float, order: Order = "order", ord
     return [Train(start=start, until=until, lr=spec.lr, milestones=milestones, order=order, order_from=order_from)]
 
 
+def surgery(spec: RunSpec) -> list[Step]:
+    """Once the last channel is removed, the network is made smaller; nothing where weights are removed, whose places stay."""
+    return [Shrink()] if spec.resolved_granularity == "channel" else []
+
+
 def ending(spec: RunSpec) -> list[Step]:
-    """The measurements that the options ask for, then the test part, once."""
+    """The measurements that the options ask for, what surgery came to where there was any, then the test part, once."""
     options: Any = spec.protocol_options
-    return [*(Measure(what=what) for what in options.measure), Evaluate(part="test")]
+    asked = dict.fromkeys([*options.measure, *(["latency"] if surgery(spec) and spec.criterion else [])])
+    return [*(Measure(what=what) for what in asked), Evaluate(part="test")]

@@ -4,7 +4,7 @@ from typing import Any
 
 from ..spec import RunSpec
 from ..steps import Initialise, Step
-from .phases import ending, phase
+from .phases import ending, phase, surgery
 from .schedules import rehearse_and_prune, score_and_prune, sparsities
 
 
@@ -24,4 +24,4 @@ def plan(spec: RunSpec) -> list[Step]:
     reinit = getattr(spec.criterion_options, "reinit_after", "no")
     if reinit != "no":
         steps.append(Initialise(initialisation=reinit, purpose="reinitialise"))
-    return [*steps, *phase(spec, 0, spec.epochs), *ending(spec)]
+    return [*steps, *surgery(spec), *phase(spec, 0, spec.epochs), *ending(spec)]

@@ -34,8 +34,7 @@ def densenet_40(options: DenseNetOptions, classes: int) -> Anatomy:
 DENSENET_40 = Model.drawn(
     densenet_40, DenseNetOptions,
     name="densenet_40", title="DenseNet-40",
-    summary="Three blocks of twelve convolutions, each of which sees all before it in its block. Its channels are shared by all that follow and can't be "
-    "removed whole here.",
+    summary="Three blocks of twelve convolutions, each of which sees all before it in its block: a channel that goes goes from all that read it.",
     function="prune_core.models.densenet:densenet_40", papers=(papers.HUANG_2017, papers.LIU_2017), input_shape=COLOUR, reference_seconds=40,
     recipes=recipes.SLIMMING,
 )  # fmt: skip
