@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Mapping
 
-from .entry import Anatomy, ChannelGroup, Layer
+from .entry import Anatomy, ChannelGroup, Layer, Place
 
 Widths = Mapping[str, int]  # name of a channel group -> channels that are there; groups that aren't named are whole
 
@@ -40,6 +40,37 @@ def parameters(network: Anatomy, widths: Widths) -> int:
 def macs(network: Anatomy, widths: Widths) -> int:
     """Multiply-adds of one image after surgery."""
     return sum(layer.macs for layer in layers(network, widths))
+
+
+def at(network: Anatomy, widths: Widths) -> Anatomy:
+    """The network after surgery, with the places of its channels where they are then. What an image leaves in memory is that of the whole network."""
+    groups = groups_of(network)
+    gone = {name: group.channels - widths.get(name, group.channels) for name, group in groups.items()}
+    lost = defaultdict[tuple[str, str], list[tuple[int, int]]](list)  # (kind of place, tensor or module) -> where it loses how many
+    for group in groups.values():
+        for kind, places in kinds(group):
+            for place in places:
+                lost[kind, place.name].append((place.start, gone[group.name] * place.each))
+
+    def moved(kind: str, places: tuple[Place, ...]) -> tuple[Place, ...]:
+        return tuple(p._replace(start=p.start - sum(n for start, n in lost[kind, p.name] if start < p.start)) for p in places)
+
+    def narrowed(group: ChannelGroup) -> ChannelGroup:
+        there = {kind: moved(kind, places) for kind, places in kinds(group)}
+        return group.model_copy(
+            update={"channels": group.channels - gone[group.name], "producers": moved("members", group.producers), **there}
+        )
+
+    return Anatomy(
+        layers=layers(network, widths), parameters=parameters(network, widths), macs=macs(network, widths), activations=network.activations,
+        widest=network.widest, least_batch=network.least_batch, channel_groups=tuple(map(narrowed, network.channel_groups)),
+        shared_groups=tuple(map(narrowed, network.shared_groups)),
+    )  # fmt: skip
+
+
+def kinds(group: ChannelGroup) -> tuple[tuple[str, tuple[Place, ...]], ...]:
+    """Places that lose what goes, by the field of the group that has them."""
+    return ("members", group.members), ("norms", group.norms), ("readers", group.readers)
 
 
 def saved(network: Anatomy, widths: Widths, name: str) -> int:

@@ -48,7 +48,7 @@ def test_the_network_comes_back_as_it_was_measured(store, spec):
     assert {name: int(mask.sum()) for name, mask in module.masks.items() if not name.startswith("bn")} == kept
     for name, mask in module.masks.items():
         weights = module.get_parameter(name).detach().numpy()
-        if spec.granularity == "channel":  # the removed ones are no longer there
+        if spec.resolved_granularity == "channel":  # the removed ones are no longer there
             assert weights.size == int(mask.sum())
         else:
             assert np.all(weights[~mask.numpy()] == 0)
