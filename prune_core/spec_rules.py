@@ -7,18 +7,20 @@ from . import catalogue
 from .catalogue import Criterion, Model
 from .catalogue.criteria.options import DataOptions
 from .catalogue.protocols import JudgeOptions
+from .catalogue.shrunk import profiled, profiles
 from .steps import DECILES, Granularity
 from .wording import Problem, unknown
 
 if TYPE_CHECKING:
     from .spec import RunSpec
 
+MOST_NAMED = 20  # numbers of a profile that a message repeats
 MOST_COUNTS = 6_000  # of an agreement: up to nine characters each
 
 
 def problems_between(spec: "RunSpec") -> list[Problem]:
     """Everything that is wrong between the fields of a spec each of which is right by itself; classes first, on which the others rely."""
-    return class_problems(spec) or [problem for rule in RULES for problem in rule(spec)]
+    return class_problems(spec) or profile_problems(spec) or [problem for rule in RULES for problem in rule(spec)]
 
 
 def class_problems(spec: "RunSpec") -> list[Problem]:
@@ -29,6 +31,20 @@ def class_problems(spec: "RunSpec") -> list[Problem]:
     if len(spec.data_options.classes) == count:
         return [Problem("dataset_options.classes", f"these are all {count} classes of {spec.dataset}. Leave it out.")]
     return []
+
+
+def profile_problems(spec: "RunSpec") -> list[Problem]:
+    """Before the others too: a profile that does not fit builds no network."""
+    profile: tuple[int, ...] = getattr(spec.model_options, "profile", ())
+    whole = catalogue.models[spec.model].built(spec.model_options.model_copy(update={"profile": ()}), len(spec.dataset_entry.classes))
+    if not profile or profiled(whole, profile):
+        return []
+    choices = " or ".join(f"{len(g)} ({', '.join(f'{each.channels:,}' for each in g[:MOST_NAMED])}{', ...' if len(g) > MOST_NAMED else ''})"
+                          for g in dict.fromkeys(profiles(whole)) if g)  # fmt: skip
+    return [
+        Problem("model_options.profile", f"must be as many numbers as {spec.model} has layers that can lose channels, each at most what it has: {choices}. Got "
+                f"{len(profile)}: {', '.join(map(str, profile[:MOST_NAMED]))}{', ...' if len(profile) > MOST_NAMED else ''}.")
+    ]  # fmt: skip
 
 
 def shape_problems(spec: "RunSpec") -> list[Problem]:

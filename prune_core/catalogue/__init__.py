@@ -7,9 +7,10 @@ from typing import Any, TypeVar
 
 from ..steps import Granularity
 from .allocations import ALLOCATIONS
+from .anatomy import Layer
 from .criteria import CRITERIA
 from .datasets import DATASETS
-from .entry import Allocation, Criterion, DataSet, Entry, Layer, Model, Options, Protocol
+from .entry import Allocation, Criterion, DataSet, Entry, Model, Options, Protocol
 from .models import MODELS
 from .protocols import PROTOCOLS
 

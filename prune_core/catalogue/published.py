@@ -4,7 +4,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from .entry import Data, Paper
+from .anatomy import Data
+from .entry import Paper
 from .papers import HAN_2015, LEE_2019
 
 GUO_2016 = Paper(authors="Guo, Yao & Chen", title="Dynamic network surgery for efficient DNNs", year=2016, venue="NIPS")

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Mapping
 
-from .entry import Anatomy, ChannelGroup, Layer, Place
+from .anatomy import Anatomy, ChannelGroup, Layer, Place
 
 Widths = Mapping[str, int]  # name of a channel group -> channels that are there; groups that aren't named are whole
 
@@ -11,6 +11,25 @@ Widths = Mapping[str, int]  # name of a channel group -> channels that are there
 def groups_of(network: Anatomy) -> dict[str, ChannelGroup]:
     """All groups by name, those that can go by themselves first."""
     return {group.name: group for group in (*network.channel_groups, *network.shared_groups)}
+
+
+def in_order(network: Anatomy) -> tuple[ChannelGroup, ...]:
+    """All groups as an image comes by the layers that write them first."""
+    order = {layer.name: i for i, layer in enumerate(network.layers)}
+    return tuple(sorted(groups_of(network).values(), key=lambda group: (order[group.producer], group.producers[0].start)))
+
+
+def profiles(network: Anatomy) -> tuple[tuple[ChannelGroup, ...], ...]:
+    """What a profile may say the channels of: the groups that can go by themselves, or all."""
+    return network.channel_groups, in_order(network)
+
+
+def profiled(network: Anatomy, profile: tuple[int, ...]) -> dict[str, int]:
+    """Widths of a profile, by group; empty where it is none of this network."""
+    for groups in profiles(network):
+        if profile and len(groups) == len(profile) and all(n <= group.channels for n, group in zip(profile, groups, strict=True)):
+            return {group.name: n for group, n in zip(groups, profile, strict=True)}
+    return {}
 
 
 def layers(network: Anatomy, widths: Widths) -> tuple[Layer, ...]:

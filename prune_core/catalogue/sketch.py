@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from .entry import Anatomy, ChannelGroup, Layer, Place
+from .anatomy import Anatomy, ChannelGroup, Layer, Place
 
 INDEX = 2  # a whole number of torch takes as much room as two of its floats
 

@@ -15,8 +15,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ..catalogue.anatomy import ChannelGroup
 from ..catalogue.criteria.channels import MeanActivationOptions
-from ..catalogue.entry import ChannelGroup
 from .gradients import combined
 from .types import Scores, Scoring
 

@@ -6,7 +6,7 @@ from typing import Generic, NamedTuple, TypeVar
 
 from torch import Generator, Tensor, nn
 
-from ..catalogue.entry import ChannelGroup
+from ..catalogue.anatomy import ChannelGroup
 
 Scores = dict[str, Tensor]
 Batch = tuple[Tensor, Tensor]

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from ..catalogue import Model
-from ..catalogue.entry import ChannelGroup
+from ..catalogue.anatomy import ChannelGroup
 
 Flags = Mapping[str, Tensor]
 

@@ -10,6 +10,7 @@ from safetensors.numpy import save
 from torch import nn
 
 from .agreement import agreement
+from .building import built
 from .checkpoint import array
 from .judging import JUDGING
 from .network import Network
@@ -47,9 +48,9 @@ def side_by_side(network: Network) -> dict[str, nn.Module]:
     """The network as it is, and where anything was pruned from it the whole one, and the masked one where that is another."""
     found = {"this": copy.deepcopy(network.module)}
     if network.masks:
-        found["whole"] = network.built().to(network.device)
+        found["whole"] = built(network.entry, network.options).to(network.device)
     if network.standing is not None:
-        found["masked"] = network.built().to(network.device)
+        found["masked"] = built(network.entry, network.options).to(network.device)
         parameters = dict(found["masked"].named_parameters())
         for name, mask in network.masks.items():
             parameters[name].mul_(mask)

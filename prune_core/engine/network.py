@@ -9,12 +9,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..catalogue import Model, function_of
+from ..catalogue import Model
+from ..catalogue.anatomy import Layer
 from ..catalogue.criteria.options import ScopeOptions
-from ..catalogue.entry import Layer, Options
+from ..catalogue.entry import Options
 from ..criteria.types import Recorded
 from ..events import FirstLayer, LayerKept
 from ..steps import Granularity
+from .building import built
 from .channels import channel_flags, expanded, left
 from .optimiser import Optimiser
 from .recording import Recording
@@ -39,13 +41,8 @@ class Network:
         self.masks: dict[str, Tensor] = {}
         self.standing: dict[str, Tensor] | None = None
         self.recording: Recording | None = None
-        self.take(self.built().to(device))
+        self.take(built(entry, options).to(device))
         self.shapes = {name: p.shape for name, p in self.parameters.items()}
-
-    def built(self) -> nn.Module:
-        """The whole network anew, on the CPU."""
-        module: nn.Module = function_of(self.entry)(self.options, self.entry.classes)
-        return module
 
     def take(self, module: nn.Module) -> None:
         """Let this be the module: its parameters become views of flat buffers."""

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ..allocations.ranking import Flags, Floats, Ranking, levels
 from ..catalogue import criteria
-from ..catalogue.entry import Layer
+from ..catalogue.anatomy import Layer
 from ..counting import kept
 from ..criteria.types import Scores
 from ..steps import Granularity, Prune, Score, usual_keep_min

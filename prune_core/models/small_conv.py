@@ -3,18 +3,19 @@
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..catalogue.networks.small_conv import SmallConvOptions
+from ..catalogue.networks.small_conv import WIDTHS, SmallConvOptions
 
 
 class SmallConv(nn.Module):
-    """Three times conv 3x3 - batch norm - ReLU (16, 32, 32 channels), pooled between, averaged at the end. (B, 1, 28, 28) -> (B, classes)."""
+    """Three times conv 3x3 - batch norm - ReLU, pooled between, averaged at the end. (B, 1, 28, 28) -> (B, classes)."""
 
-    def __init__(self, classes: int) -> None:
+    def __init__(self, widths: tuple[int, int, int], classes: int) -> None:
         super().__init__()
-        self.conv1, self.bn1 = nn.Conv2d(1, 16, 3, padding=1, bias=False), nn.BatchNorm2d(16)
-        self.conv2, self.bn2 = nn.Conv2d(16, 32, 3, padding=1, bias=False), nn.BatchNorm2d(32)
-        self.conv3, self.bn3 = nn.Conv2d(32, 32, 3, padding=1, bias=False), nn.BatchNorm2d(32)
-        self.fc = nn.Linear(32, classes)
+        one, two, three = widths
+        self.conv1, self.bn1 = nn.Conv2d(1, one, 3, padding=1, bias=False), nn.BatchNorm2d(one)
+        self.conv2, self.bn2 = nn.Conv2d(one, two, 3, padding=1, bias=False), nn.BatchNorm2d(two)
+        self.conv3, self.bn3 = nn.Conv2d(two, three, 3, padding=1, bias=False), nn.BatchNorm2d(three)
+        self.fc = nn.Linear(three, classes)
 
     def forward(self, images: Tensor) -> Tensor:
         x = F.max_pool2d(F.relu(self.bn1(self.conv1(images))), 2)
@@ -24,4 +25,5 @@ class SmallConv(nn.Module):
 
 
 def small_conv(options: SmallConvOptions, classes: int) -> nn.Module:
-    return SmallConv(classes)
+    one, two, three = map(options.of, WIDTHS)
+    return SmallConv((one, two, three), classes)

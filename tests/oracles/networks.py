@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from prune_core.catalogue.entry import ChannelGroup, Place
+from prune_core.catalogue.anatomy import ChannelGroup, Place
 from prune_core.criteria.types import Batch, Scores, Scoring
 
 

@@ -9,7 +9,8 @@ from pydantic import Field, field_validator
 from ...steps import Granularity
 from ...streams import Purpose
 from ...wording import refuse
-from ..entry import DataSet, Layer, Options
+from ..anatomy import Layer
+from ..entry import DataSet, Options
 
 LONGEST_PATTERN = 80
 Accumulate = Annotated[Literal["mean", "ema"], Field(description="How batches are combined: their mean, or a moving average (0.9).")]

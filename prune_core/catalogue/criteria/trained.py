@@ -9,7 +9,8 @@ from pydantic import Field, ValidationInfo, field_validator
 from ...steps import Granularity
 from ...wording import refuse
 from .. import papers
-from ..entry import Criterion, Layer
+from ..anatomy import Layer
+from ..entry import Criterion
 from .options import DataOptions, GradientOptions, LabelOptions, ScopeOptions
 
 PATCHES = 2_000_000  # numbers of unfolded images that layer-wise OBS takes at a time, 16 MB of them, of which up to four copies are held

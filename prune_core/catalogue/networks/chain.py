@@ -3,7 +3,8 @@
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from ..entry import Anatomy, Drawing
+from ..anatomy import Anatomy
+from ..entry import Drawing
 from ..sketch import Sketch
 from .options import COLOUR
 

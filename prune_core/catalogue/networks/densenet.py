@@ -3,7 +3,8 @@
 from pydantic import Field
 
 from .. import papers
-from ..entry import Anatomy, Model
+from ..anatomy import Anatomy
+from ..entry import Model
 from ..sketch import Sketch
 from . import recipes
 from .options import COLOUR, INITIALISATION_HELP, Initialisation, WidthOptions

@@ -3,16 +3,17 @@
 from pydantic import Field
 
 from .. import papers
-from ..entry import Anatomy, Model, Options, Recipe
+from ..anatomy import Anatomy
+from ..entry import Model, Options, Recipe
 from ..sketch import Sketch
-from .options import GREY, INITIALISATION_HELP, Initialisation
+from .options import GREY, INITIALISATION_HELP, Initialisation, ProfileOptions
 
 
 class LeNet300Options(Options):
     initialisation: Initialisation = Field("glorot", description=INITIALISATION_HELP)
 
 
-class LeNet5Options(Options):
+class LeNet5Options(ProfileOptions):
     initialisation: Initialisation = Field(
         "lecun", description=INITIALISATION_HELP + " From the others the paper's recipe often stays at chance."
     )

@@ -1,10 +1,12 @@
 """What networks share: options, and the images that they take."""
 
+import hashlib
 from collections.abc import Mapping
-from typing import Literal
+from typing import ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
+from ...wording import refuse
 from ..entry import Options
 
 GREY, COLOUR = (1, 28, 28), (3, 32, 32)
@@ -18,7 +20,32 @@ INITIALISATION_HELP = (
 PARTS = {0.5: "half", 0.25: "a quarter", 0.125: "an eighth", 0.0625: "a sixteenth", 0.03125: "a thirty-second"}
 
 
-class WidthOptions(Options):
+class ProfileOptions(Options):
+    later: ClassVar[frozenset[str]] = frozenset({"profile"})
+    profile: tuple[int, ...] = Field(
+        (),
+        max_length=512,
+        title="Channels of each layer",
+        description="Channels that the network is built with, a number for each layer or group of layers that can lose any, in their order: what a "
+        "pruning left, or a profile of your own. Empty: all of them.",
+    )
+
+    @field_validator("profile")
+    @classmethod
+    def are_channels(cls, value: tuple[int, ...]) -> tuple[int, ...]:
+        if any(n < 1 for n in value):
+            raise refuse(f"must be at least 1 channel for each layer, got {min(value):,}.")
+        return value
+
+    @property
+    def size(self) -> str:
+        if not self.profile:
+            return ""
+        mark = hashlib.sha256(",".join(map(str, self.profile)).encode()).hexdigest()[:6]
+        return f"with {sum(self.profile):,} channels ({mark})"
+
+
+class WidthOptions(ProfileOptions):
     width: float = Field(
         1.0,
         gt=0,
@@ -29,7 +56,8 @@ class WidthOptions(Options):
 
     @property
     def size(self) -> str:
-        return "" if self.width == 1 else f"at {part(self.width)} of its channels"
+        narrow = "" if self.width == 1 else f"at {part(self.width)} of its channels"
+        return " ".join(filter(None, (narrow, super().size)))
 
     def of(self, channels: int) -> int:
         """So many channels at this width: rounded, at least one."""

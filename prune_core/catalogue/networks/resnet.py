@@ -5,7 +5,8 @@ from typing import Literal
 from pydantic import Field
 
 from .. import papers
-from ..entry import Anatomy, Model
+from ..anatomy import Anatomy
+from ..entry import Model
 from ..sketch import Signal, Sketch
 from . import recipes
 from .options import COLOUR, INITIALISATION_HELP, Initialisation, WidthOptions

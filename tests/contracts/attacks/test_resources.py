@@ -129,7 +129,7 @@ import sys
 import torch
 from torch import nn
 from prune_core.catalogue.criteria.trained import FisherOptions
-from prune_core.catalogue.entry import Layer
+from prune_core.catalogue.anatomy import Layer
 from prune_core.criteria import fisher_diagonal
 from prune_core.criteria.types import Scoring
 torch.set_num_threads(1)
@@ -175,7 +175,7 @@ print(peak, 4 * chunk * options.gradients([Layer(name="", title="", shape=(128, 
 import torch
 from torch import nn
 from prune_core.catalogue.criteria.trained import LObsOptions
-from prune_core.catalogue.entry import Layer
+from prune_core.catalogue.anatomy import Layer
 from prune_core.criteria import l_obs
 from prune_core.criteria.types import Scoring
 torch.set_num_threads(1)
