@@ -12,7 +12,7 @@ from .memory import ranked
 from .planning import plan, records
 from .protocols.judge import sizes
 from .spec import RunSpec
-from .steps import Evaluate, Inherit, Measure, Prune, Score, Step, Train
+from .steps import Evaluate, Inherit, Measure, Prune, Remove, Score, Step, Train
 
 FORWARD = 1 / 3  # of a training step's time: a backward pass costs about two forward passes
 IN_DOUBLE = 2  # measured: a pass in float64 takes 1.2 to 2 times one in float32, on one core
@@ -91,6 +91,8 @@ def images(spec: RunSpec, step: Step) -> float:
         case Prune() | Inherit():
             looks = 2 * FORWARD * (data.validation + min(FIXED_TRAINING_IMAGES, data.train))
             return looks + (scored(spec, *adjusting(spec)) if isinstance(step, Prune) and step.adjusts else 0.0)
+        case Remove():
+            return 2 * FORWARD * (data.validation + min(FIXED_TRAINING_IMAGES, data.train)) if step.looks else 0.0
         case Evaluate():
             return FORWARD * {"train": data.train, "validation": data.validation, "test": data.test}[step.part]
         case _:

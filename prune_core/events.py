@@ -134,6 +134,24 @@ class Pruned:
 
 
 @dataclass(frozen=True, kw_only=True, config=CONFIG)
+class Removed:
+    """One channel was removed: its place in its group as built. All removals of a run in their order give the network at any point of its curve.
+
+    score: of the criterion; saved: what it cost, as a part of the whole network's cost (None where cost was not asked for). parameters, macs: left after it.
+    """
+
+    epoch: Amount
+    number: Count
+    group: str
+    channel: Count
+    score: float
+    saved: float | None
+    parameters: Count
+    macs: Count
+    kind: Literal["removed"] = "removed"
+
+
+@dataclass(frozen=True, kw_only=True, config=CONFIG)
 class Shrunk:
     """Removed channels were taken out. `groups`: channels of every group before and after.
 
@@ -230,7 +248,8 @@ class Cancelled:
 
 
 Event = Annotated[
-    Started | Scored | Pruned | Shrunk | Evaluated | Epoch | Measured | Warned | Finished | Failed | Cancelled, Field(discriminator="kind")
+    Started | Scored | Pruned | Removed | Shrunk | Evaluated | Epoch | Measured | Warned | Finished | Failed | Cancelled,
+    Field(discriminator="kind"),
 ]
 EVENT: TypeAdapter[Event] = TypeAdapter(Event, config=ConfigDict(ser_json_inf_nan="strings"))
 ENDINGS = ("finished", "failed", "cancelled")

@@ -216,10 +216,11 @@ class RunSpec(BaseModel):
 
     @property
     def resolved_granularity(self) -> Granularity:
-        """Weights where the criterion ranks them, else channels."""
+        """Weights where the criterion ranks them and the protocol removes them, else channels."""
         if self.granularity is not None:
             return self.granularity
-        return "weight" if self.criterion_entry is None or "weight" in self.criterion_entry.granularities else "channel"
+        ranks = frozenset({"weight"}) if self.criterion_entry is None else self.criterion_entry.granularities
+        return "weight" if "weight" in ranks & self.protocol_entry.granularities else "channel"
 
     def resolved(self) -> "RunSpec":
         """The same run with nothing left open: recipe filled in, and what its protocol doesn't read set to nothing."""

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any, Literal
 from . import catalogue
 from .catalogue import Criterion, Model
 from .catalogue.criteria.options import DataOptions
-from .catalogue.protocols import JudgeOptions
+from .catalogue.protocols import JudgeOptions, OneAtATimeOptions
 from .catalogue.shrunk import profiled, profiles
+from .counting import kept
 from .steps import DECILES, Granularity
 from .wording import Problem, unknown
 
@@ -72,6 +73,13 @@ def criterion_problems(spec: "RunSpec") -> list[Problem]:
     if spec.granularity is not None and spec.granularity not in entry.granularities:
         problems.append(
             Problem("granularity", f"{entry.name} ranks {' or '.join(sorted(entry.granularities))}s, got '{spec.granularity}'.")
+        )
+    elif spec.resolved_granularity not in spec.protocol_entry.granularities:
+        problems.append(Problem("granularity", f"{spec.protocol} removes channels, got 'weight'."))
+    elif spec.resolved_granularity not in entry.granularities:
+        able = sorted(c.name for c in catalogue.criteria.values() if "channel" in c.granularities)
+        problems.append(
+            Problem("criterion", f"{entry.name} ranks weights, and {spec.protocol} removes channels. Choices: {', '.join(able)}.")
         )
     if spec.resolved_granularity == "channel" and not spec.model_entry.channel_groups:
         takes = spec.dataset_entry.shape
@@ -298,7 +306,24 @@ def common_granularity(names: Sequence[str]) -> Granularity | None:
     return "weight" if "weight" in common else "channel" if common else None
 
 
+def removal_problems(spec: "RunSpec") -> list[Problem]:
+    """Channels that go one at a time take their steps from the run's epochs."""
+    options = spec.protocol_options
+    if not isinstance(options, OneAtATimeOptions) or spec.criterion_entry is None or spec.sparsity == 0:
+        return []
+    batch = spec.batch_size or spec.resolved().batch_size or 1
+    steps = -(-spec.dataset_entry.train // batch)
+    gone = spec.model_entry.channels - kept(spec.model_entry.channels, spec.sparsity)
+    least = -(-gone * options.every // steps)
+    if spec.epochs >= least:
+        return []
+    return [
+        Problem("epochs", f"{gone:,} channels go, one every {options.every:,} steps of {steps:,} in an epoch: at least {least:,} epochs, got {spec.epochs:,}. "
+                "Remove fewer, or more often (protocol_options.every).")
+    ]  # fmt: skip
+
+
 RULES = (
     shape_problems, criterion_problems, allocation_problems, score_problems, augmentation_problems, label_problems, judge_problems,
-    recording_problems, parent_problems, batch_problems,
+    recording_problems, removal_problems, parent_problems, batch_problems,
 )  # fmt: skip

@@ -18,6 +18,12 @@ WHICH: Mapping[str, str] = {
     "smallest": "lowest-scored {}", "largest": "highest-scored {}", "random": "randomly chosen {}",
     **{target: f"{{}} from decile D{j} of each layer upwards" for target, j in DECILES.items()}, "decile_10": "highest-scored {} of each layer",
 }  # fmt: skip
+Value = Literal["delta", "delta_minus_cost", "delta_over_cost"]
+Cost = Literal["macs", "parameters", "latency"]
+LOWEST: Mapping[str, str] = {
+    "delta": "lowest score", "delta_minus_cost": "lowest score less its share of {cost}", "delta_over_cost": "lowest score for its share of {cost}",
+}  # fmt: skip
+COSTS: Mapping[str, str] = {"macs": "multiply-adds", "parameters": "parameters", "latency": "time"}
 Part = Literal["train", "validation", "test"]
 MEASURED: Mapping[str, str] = {
     "removal": "Take {count:,} {unit}s of {layer} out, each alone, and measure the loss on {images:,} training images",
@@ -129,6 +135,33 @@ class Inherit(Frozen):
         return f"Put on {which}"
 
 
+class Remove(Frozen):
+    """Remove one channel: that of the lowest score s, or of the lowest s - beta C or s / C, where C is what the channel costs at present widths.
+
+    C is a part of what the whole network costs. `number` of `of` such removals, after which `sparsity` of all channels is gone. `looks`: the network is
+    measured before and after.
+    """
+
+    kind: Literal["remove"] = "remove"
+    number: int
+    of: int
+    sparsity: float
+    value: Value = "delta"
+    beta: float = 0.0
+    cost: Cost = "macs"
+    keep_min: int = 1
+    looks: bool = False
+
+    @property
+    def words(self) -> str:
+        return f"Remove the channel of the {self.lowest}, {self.number:,} of {self.of:,}"
+
+    @property
+    def lowest(self) -> str:
+        """What is lowest, in words."""
+        return LOWEST[self.value].format(cost=COSTS[self.cost])
+
+
 class Shrink(Frozen):
     """Take removed channels out of the network: from here on it is an ordinary smaller one, proven to compute the same."""
 
@@ -142,7 +175,8 @@ class Shrink(Frozen):
 class Train(Frozen):
     """Train from epoch `start` to epoch `until`; the learning rate falls to a tenth at every milestone (epochs of the run).
 
-    `order` names the random stream that shuffles the images, `order_from` its index at the run's first epoch.
+    `order` names the random stream that shuffles the images, `order_from` its index at the run's first epoch. `gathers`: Fisher's score of every
+    channel is gathered on the way, for the removal that follows. `looks`: the network is measured at the end, and not only every epoch.
     """
 
     kind: Literal["train"] = "train"
@@ -152,6 +186,8 @@ class Train(Frozen):
     milestones: tuple[float, ...] = ()
     order: Literal["order", "reorder"] = "order"
     order_from: int = 0
+    gathers: bool = False
+    looks: bool = True
 
     @property
     def words(self) -> str:
@@ -182,7 +218,7 @@ class Measure(Frozen):
         return MEASURED.get(self.what, "Measure {what}").format(what=self.what, **self.options)
 
 
-Step = Annotated[Initialise | Inherit | Score | Prune | Shrink | Train | Evaluate | Measure, Field(discriminator="kind")]
+Step = Annotated[Initialise | Inherit | Score | Prune | Remove | Shrink | Train | Evaluate | Measure, Field(discriminator="kind")]
 STEPS: TypeAdapter[tuple[Step, ...]] = TypeAdapter(tuple[Step, ...])
 
 

@@ -11,7 +11,7 @@ from .history import History
 from .parents import mask_checksum
 from .planning import plan
 from .spec import TRAINING, Parent, RunSpec
-from .steps import Prune, Train
+from .steps import Prune, Remove, Train
 
 TwinName = Literal["scratch_e", "equal_pipeline", "dense", "dense_longer", "random", "shuffled", "inverted"]
 NO_MASKS = mask_checksum({}, {})
@@ -101,8 +101,8 @@ def dense_epochs(spec: RunSpec) -> int:
     """Epochs of the dense network's own training: those before the first pruning, or all where pruning came first; rounded up."""
     before = 0.0
     for step in plan(spec):
-        if isinstance(step, Prune):
+        if isinstance(step, Prune | Remove):
             break
-        if isinstance(step, Train):
+        if isinstance(step, Train) and step.looks:
             before = step.until
     return math.ceil(before) or spec.epochs

@@ -268,6 +268,7 @@ class Protocol(Entry):
 
     uses: frozenset[Literal["criterion", "sparsity", "granularity", "allocation", "training", "parent"]]
     short: str = Field(description="Two or three words for a button: 'At the start'.")
+    granularities: frozenset[Granularity] = Field(frozenset({"weight", "channel"}), description="What it can remove.")
     trains_first: bool = Field(
         False, description="Whether it trains before it asks a criterion, which may then read what training recorded."
     )

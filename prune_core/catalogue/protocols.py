@@ -5,7 +5,7 @@ from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field
 
-from ..steps import Granularity, Target, usual_keep_min
+from ..steps import Cost, Granularity, Target, Value, usual_keep_min
 from . import papers
 from .entry import Options, Protocol
 from .networks.options import Initialisation
@@ -79,6 +79,46 @@ class IterativeOptions(PruningOptions):
     def resolved(self, fields: Mapping[str, Any]) -> Self:
         rate = fields["lr"] / 10 if self.finetune_lr is None else self.finetune_lr
         return super().resolved(fields).model_copy(update={"finetune_lr": rate})
+
+
+class OneAtATimeOptions(ChannelOptions):
+    every: int = Field(
+        20,
+        ge=1,
+        le=10_000,
+        title="Steps between removals",
+        description="Training steps between one removal and the next; the published code takes 100.",
+    )
+    finetune_lr: float | None = Field(
+        None, gt=0, le=100, description="Learning rate from the first removal on, constant. Default: a tenth of the first."
+    )
+    value: Value = Field(
+        "delta", title="Goes first",
+        description="delta: what raises the loss least. delta_minus_cost: least after beta times what it costs is taken off. delta_over_cost: least for "
+        "what it costs. Costs depend on the widths beside a channel and are taken anew after every removal.",
+    )  # fmt: skip
+    beta: float = Field(
+        1.0, ge=0, le=1e6, description="Weight of the cost in delta_minus_cost, which counts as a part of the whole network's."
+    )
+    cost: Cost = Field(
+        "macs",
+        description="What a channel costs: multiply-adds, parameters, or time by a model fitted to timings of its layers on the spot.",
+    )
+    keep_min: int = Field(
+        1, ge=0, description="At least so many channels stay in every layer. At 0 a layer may lose all: it then passes zeros on."
+    )
+    looks: int = Field(
+        20, ge=1, le=200, description="How often on the way loss and accuracy are measured before and after a removal, and masks kept."
+    )
+
+    def resolved(self, fields: Mapping[str, Any]) -> Self:
+        rate = fields["lr"] / 10 if self.finetune_lr is None else self.finetune_lr
+        known: dict[str, Any] = {"finetune_lr": rate}
+        if self.value != "delta_minus_cost":
+            known["beta"] = 1.0
+        if self.value == "delta":
+            known["cost"] = "macs"
+        return self.model_copy(update=known)
 
 
 class ScoreOptions(Options):
@@ -158,6 +198,12 @@ class TrainLongerOptions(ChannelOptions):
     after: int = Field(0, ge=0, le=1_000_000, description="Epochs that the parent has trained: the order of the images goes on from there.")
 
 
+ONE_AT_A_TIME = Protocol(
+    name="one_at_a_time", title="One channel at a time", short="One by one", trains_first=True, function="prune_core.protocols.one_at_a_time:plan",
+    summary="Train the full network, then go on training and remove one channel every few steps.",
+    options=OneAtATimeOptions, papers=(papers.THEIS_2018, papers.CROWLEY_2018), uses=frozenset({"criterion", "sparsity", "granularity", "training"}),
+    granularities=frozenset({"channel"}),
+)  # fmt: skip
 DENSE = Protocol(
     name="dense", title="No pruning", short="Not at all", summary="Train the full network: the reference for every other run.",
     function="prune_core.protocols.dense:plan", options=TrainingOptions, uses=frozenset({"training"}),
@@ -199,4 +245,4 @@ TRAIN_LONGER = Protocol(
     function="prune_core.protocols.train_longer:plan", options=TrainLongerOptions, uses=MASKED,
 )  # fmt: skip
 
-PROTOCOLS = (PRUNE_AT_INIT, ITERATIVE, DENSE, SCORE, JUDGE, FROM_SCRATCH, MASK_CONTROL, TRAIN_LONGER)
+PROTOCOLS = (PRUNE_AT_INIT, ITERATIVE, ONE_AT_A_TIME, DENSE, SCORE, JUDGE, FROM_SCRATCH, MASK_CONTROL, TRAIN_LONGER)

@@ -103,6 +103,7 @@ class Costs:
             layer.name: [*layer.shape[:2], math.prod(layer.shape[2:]) * layer.positions] for layer in layers(network, self.widths)
         }
         self.plane = {layer.name: math.prod(layer.shape[2:]) for layer in network.layers}
+        self.total_macs, self.total_parameters = macs(network, self.widths), parameters(network, self.widths)
 
     def macs(self, name: str) -> int:
         """Multiply-adds of one image that one channel of the group takes."""
@@ -129,6 +130,8 @@ class Costs:
     def remove(self, name: str) -> None:
         """One channel of the group goes."""
         group = self.groups[name]
+        self.total_macs -= self.macs(name)
+        self.total_parameters -= self.parameters(name)
         self.widths[name] -= 1
         for place in group.producers:
             self.shapes[place.name][0] -= 1

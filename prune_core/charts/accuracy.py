@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 from ..events import Cancelled, Failed, Pruned
 from ..history import History
 from ..spec import RunSpec
-from ..steps import Prune, Step, Train
+from ..steps import Prune, Remove, Step, Train
 from . import words
 from .layers import titles_of
 from .theme import SCISSORS, Ink, Theme, faded, figure
@@ -104,7 +104,7 @@ def planned_prunings(plan: Iterable[Step]) -> Iterable[tuple[float, float]]:
     for step in plan:
         if isinstance(step, Train):
             epoch = step.until
-        elif isinstance(step, Prune):
+        elif isinstance(step, Prune) or (isinstance(step, Remove) and step.looks):
             yield epoch, 1 - step.sparsity
 
 

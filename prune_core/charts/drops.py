@@ -7,7 +7,7 @@ from ..events import LayerKept, Pruned, Quality
 from ..history import History
 from ..planning import plan
 from ..spec import RunSpec
-from ..steps import Prune, Train
+from ..steps import Prune, Remove, Train
 from .layers import titles_of
 
 Recovery = Literal["back", "no drop", "pruned again", "run over", "under way"]
@@ -56,7 +56,7 @@ def prunes_trained(spec: RunSpec) -> bool:
     """Whether the plan of the spec prunes a network after some training."""
     trained = False
     for step in plan(spec):
-        if isinstance(step, Prune) and trained:
+        if isinstance(step, Prune | Remove) and trained:
             return True
         trained = trained or isinstance(step, Train)
     return False

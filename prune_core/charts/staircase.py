@@ -9,7 +9,7 @@ from .. import catalogue
 from ..counting import kept
 from ..planning import plan
 from ..spec import RunSpec
-from ..steps import WHICH, Evaluate, Inherit, Initialise, Measure, Prune, Score, Step, Train
+from ..steps import WHICH, Evaluate, Inherit, Initialise, Measure, Prune, Remove, Score, Step, Train
 from . import words
 from .accuracy import epoch_ticks, spaced
 from .theme import SCISSORS, Theme, faded, figure
@@ -63,7 +63,7 @@ def staircase(spec: RunSpec, seconds: Sequence[float] | None = None) -> Staircas
     steps, entry = plan(spec), spec.model_entry
     if seconds is not None and len(seconds) != len(steps):
         raise ValueError(f"seconds: the plan has {len(steps)} steps, got {len(seconds)} numbers.")
-    channels = any(isinstance(s, Prune | Inherit) and s.granularity == "channel" for s in steps)
+    channels = spec.resolved_granularity == "channel" and "sparsity" in spec.protocol_entry.uses
     units = entry.channels if channels else entry.weights
     corners, epoch = [(0.0, units)], 0.0
     for step in steps:
@@ -74,6 +74,8 @@ def staircase(spec: RunSpec, seconds: Sequence[float] | None = None) -> Staircas
         elif isinstance(step, Inherit) and spec.criterion is not None:
             left = kept(units, spec.sparsity)
             corners.append((epoch, units - left if step.control == "inverted" else left))
+        elif isinstance(step, Remove):
+            corners.append((epoch, units - step.number))
     return Staircase(tuple(corners), units, epoch, "channels" if channels else "weights", tuple(lines(spec, steps, seconds)))
 
 
@@ -106,6 +108,10 @@ def phrased(spec: RunSpec, steps: Sequence[Step]) -> Iterable[tuple[tuple[int, i
                 text, i, pruned = removal(step, prune), i + 1, True
                 if spec.protocol == "iterative" and i + 1 < len(steps) and isinstance(after := steps[i + 1], Train):
                     text, i = f"{text}, train {epochs(after)}", i + 1
+            case Train() if (found := removing(steps[i + 1 :])) is not None:
+                asked, remove = found
+                score = f"score with {catalogue.criteria[asked.criterion].title}, " if asked else ""
+                text, i, pruned = f"train {epochs(step)}, {score}remove the channel of the {remove.lowest}", i + (2 if asked else 1), True
             case Score():
                 while i + 1 < len(steps) and isinstance(steps[i + 1], Score):
                     i += 1
@@ -130,6 +136,13 @@ def phrased(spec: RunSpec, steps: Sequence[Step]) -> Iterable[tuple[tuple[int, i
                 text = step.words[:1].lower() + step.words[1:]
         yield (first, i + 1), text
         i += 1
+
+
+def removing(after: Sequence[Step]) -> tuple[Score | None, Remove] | None:
+    """The removal of one channel that follows a training, with the scoring before it; None where something else follows."""
+    asked = after[0] if after and isinstance(after[0], Score) else None
+    following = after[1:2] if asked else after[:1]
+    return (asked, following[0]) if following and isinstance(following[0], Remove) else None
 
 
 def removal(score: Score, prune: Prune) -> str:

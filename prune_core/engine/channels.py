@@ -28,7 +28,7 @@ def left(group: ChannelGroup, mask_of: Callable[[str], Tensor]) -> Tensor:
 
 def channel_flags(entry: Model, mask_of: Callable[[str], Tensor]) -> dict[str, Tensor]:
     """Masks of parameters -> one flag a channel of every group, on the CPU."""
-    return {g.name: left(g, mask_of).cpu() for g in entry.channel_groups}
+    return {g.name: left(g, mask_of).cpu().clone() for g in entry.channel_groups}
 
 
 def expanded(entry: Model, shapes: Mapping[str, torch.Size], flags: Flags) -> dict[str, Tensor]:

@@ -34,7 +34,7 @@ from ..events import (
 from ..parents import NoParent, Parents, mask_checksum, nobody
 from ..planning import plan, records
 from ..spec import RunSpec
-from ..steps import Evaluate, Inherit, Initialise, Measure, Prune, Score, Shrink, Step, Train, percent
+from ..steps import Evaluate, Inherit, Initialise, Measure, Prune, Remove, Score, Shrink, Step, Train, percent
 from ..streams import seed_of
 from ..version import __version__
 from . import checkpoint
@@ -44,6 +44,7 @@ from .dataset import FIXED_TRAIN, open_data
 from .errors import RunError
 from .evaluation import at_chance, evaluate
 from .files import NOWHERE, Files
+from .gathering import Gathering
 from .masks import generator
 from .measurements import MEASUREMENTS
 from .network import Network
@@ -52,6 +53,7 @@ from .paths import effective
 from .pruning import inherit, prune
 from .reading import Reading
 from .recording import Recording
+from .removing import remove
 from .shrinking import shrink
 from .survey import Survey
 from .training import Clock, Sums, learning_rate, train
@@ -148,6 +150,7 @@ class Execution:
         self.criterion: Score | None = None
         self.held: dict[str, Survey] = {}
         self.answer: tuple[Score, Scores] | None = None
+        self.gathering: Gathering | None = None
         self.test: Quality | None = None
         self.saved: tuple[int, int, int] | None = None  # step, event and iteration of the last checkpoint
         self.broken_off = False  # stopped inside a step, which is to be gone on with
@@ -211,9 +214,11 @@ class Execution:
         if self.clock.iteration == 0:
             yield Evaluated(epoch=0.0, part="validation", quality=self.quality("validation"))
         points = self.looks()
-        for _ in train(self.spec, step, self.network, self.optimiser, self.lessons, self.clock, lambda i: self.pause(i, step, points)):
+        self.gathering = Gathering(self.network) if step.gathers else None
+        pause = partial(self.pause, step=step, points=points)
+        for _ in train(self.spec, step, self.network, self.optimiser, self.lessons, self.clock, pause, self.gathering):
             iteration, epoch = self.clock.iteration, self.clock.epoch
-            if iteration in points or iteration == self.clock.at(step.until):
+            if iteration in points or (step.looks and iteration == self.clock.at(step.until)):
                 yield Evaluated(epoch=epoch, part="validation", quality=self.quality("validation"))
             if iteration % self.clock.per_epoch == 0:
                 yield self.epoch_over(learning_rate(step, (iteration - 1) / self.clock.per_epoch))
@@ -222,6 +227,9 @@ class Execution:
             if self.stop() and iteration < self.clock.at(step.until):
                 self.broken_off = True
                 return
+        if self.gathering is not None:
+            self.gathering.end()
+            self.scores, self.gathering = self.gathering.scores(), None
 
     def pause(self, iteration: int, step: Train, points: set[int]) -> bool:
         trained = (iteration - self.clock.at(step.start)) * self.spec.dataset_entry.train // self.clock.per_epoch
@@ -326,12 +334,14 @@ class Execution:
         return self.before + time.monotonic() - self.began
 
     def checkpoint_due(self) -> bool:
-        return self.scores is None and time.monotonic() - self.last_checkpoint >= self.checkpoint_seconds
+        return self.scores is None and self.gathering is None and time.monotonic() - self.last_checkpoint >= self.checkpoint_seconds
 
     def save_checkpoint(self) -> None:
-        """Nothing between a scoring and its pruning or comparison, nor once the test part was measured: these results are no part of a checkpoint."""
+        """Nothing between a scoring and its pruning or comparison, while one is gathered, nor once the test part was measured: none of that is saved."""
         here = (self.step, self.number, self.clock.iteration)
-        if self.scores is not None or self.held or self.test is not None or here == self.saved:  # there again is no way further
+        if (
+            self.scores is not None or self.gathering is not None or self.held or self.test is not None or here == self.saved
+        ):  # there again is no way further
             return
         tensors, metadata = checkpoint.pack(
             self.network, self.optimiser, self.clock, Position(self.step, self.number, self.seconds()), self.fingerprint
@@ -365,5 +375,5 @@ class Execution:
 
 HANDLERS: dict[type, Callable[[Execution, Any], Iterator[Event]]] = {
     Initialise: Execution.initialise, Inherit: inherit, Score: ask, Prune: prune, Train: Execution.train,
-    Shrink: shrink, Evaluate: Execution.evaluate, Measure: Execution.measure,
+    Remove: remove, Shrink: shrink, Evaluate: Execution.evaluate, Measure: Execution.measure,
 }  # fmt: skip

@@ -30,7 +30,10 @@ class Gathering:
             network.module.get_submodule(name.removesuffix(".weight")).register_forward_pre_hook(partial(self.hear, name)) for name in names
         ]
 
-    def hear(self, name: str, module: nn.Module, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
+    def hear(self, name: str, module: nn.Module, inputs: tuple[Any, ...]) -> tuple[Any, ...] | None:
+        """Hook: of passes that training makes, not of measurements between them."""
+        if not torch.is_grad_enabled():
+            return None
         heard = note(self.read, name, module, inputs)
         self.read[name].retain_grad()
         return heard

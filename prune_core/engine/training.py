@@ -14,6 +14,7 @@ from ..streams import seed_of
 from .augmentation import drawn
 from .dataset import Images
 from .errors import RunError
+from .gathering import Gathering
 from .masks import generator
 from .network import Network
 from .optimiser import Optimiser
@@ -63,9 +64,12 @@ def learning_rate(step: Train, epoch: float) -> float:
 
 
 def train(
-    spec: RunSpec, step: Train, network: Network, optimiser: Optimiser, images: Images, clock: Clock, pause: Callable[[int], bool]
-) -> Iterator[None]:
+    spec: RunSpec, step: Train, network: Network, optimiser: Optimiser, images: Images, clock: Clock, pause: Callable[[int], bool],
+    gathering: Gathering | None = None,
+) -> Iterator[None]:  # fmt: skip
     """Steps from the clock's iteration to the end of the step; hands back control wherever `pause(iteration)` says so.
+
+    gathering: what listens to the passes, if anything does.
 
     Raises RunError when the loss is no longer a number.
     """
@@ -84,6 +88,8 @@ def train(
         loss = F.cross_entropy(logits, y)
         network.gradient.zero_()
         loss.backward()
+        if gathering is not None:
+            gathering.take(len(y))
         network.mask_gradient()
         optimiser.step(learning_rate(step, clock.epoch))
         clock.sums.loss.add_(loss.detach(), alpha=len(y))

@@ -1,0 +1,56 @@
+"""One channel at a time (Theis et al. 2018; Crowley et al. 2018)."""
+
+from math import ceil
+from typing import Any
+
+from ..counting import kept
+from ..spec import RunSpec
+from ..steps import Initialise, Remove, Score, Step, Train
+from .phases import ending, phase, surgery
+
+GATHERED = "fisher"  # the criterion whose signal training gathers by itself
+
+
+def plan(spec: RunSpec) -> list[Step]:
+    """Train dense for what the removals leave of the epochs; then, for every removal, train `every` steps and remove one channel."""
+    options: Any = spec.protocol_options
+    removals, first = removals_of(spec), dense_epochs(spec)
+    each = options.every / steps_per_epoch(spec)
+    looks = {ceil(removals * i / options.looks) for i in range(1, options.looks + 1)}
+    steps: list[Step] = [Initialise(initialisation=spec.initialisation), *phase(spec, 0, first)]
+    for r in range(1, removals + 1):
+        start, until = first + each * (r - 1), first + each * r
+        steps.append(Train(start=start, until=until, lr=options.finetune_lr, gathers=spec.criterion == GATHERED, looks=False))
+        if spec.criterion != GATHERED:
+            assert spec.criterion is not None
+            steps.append(
+                Score(criterion=spec.criterion, options=spec.criterion_options.model_dump(mode="json"), granularity="channel", round=r)
+            )
+        steps.append(
+            Remove(
+                number=r,
+                of=removals,
+                sparsity=r / spec.model_entry.channels,
+                value=options.value,
+                beta=options.beta,
+                cost=options.cost,
+                keep_min=options.keep_min,
+                looks=r in looks,
+            )
+        )
+    return [*steps, *surgery(spec), *ending(spec)]
+
+
+def removals_of(spec: RunSpec) -> int:
+    """Channels that go, one by one."""
+    return spec.model_entry.channels - kept(spec.model_entry.channels, spec.sparsity)
+
+
+def steps_per_epoch(spec: RunSpec) -> int:
+    return ceil(spec.dataset_entry.train / (spec.batch_size or 1))
+
+
+def dense_epochs(spec: RunSpec) -> float:
+    """What the removals leave of the epochs."""
+    options: Any = spec.protocol_options
+    return spec.epochs - removals_of(spec) * options.every / steps_per_epoch(spec)
