@@ -31,6 +31,14 @@ def class_problems(spec: "RunSpec") -> list[Problem]:
         return [Problem("dataset_options.classes", f"{spec.dataset} has classes 0 to {count - 1}, got {wrong[0]}.")]
     if len(spec.data_options.classes) == count:
         return [Problem("dataset_options.classes", f"these are all {count} classes of {spec.dataset}. Leave it out.")]
+    there = catalogue.datasets[spec.dataset].asked(spec.data_options.model_copy(update={"images": None})).train
+    if (images := spec.data_options.images) is not None and images >= there:
+        return [
+            Problem(
+                "dataset_options.images",
+                f"must be below the {there:,} training images of {spec.dataset}, got {images:,}. Leave it out for all.",
+            )
+        ]
     return []
 
 

@@ -146,7 +146,7 @@ LONGEST_LIST = 19  # characters: the data set of a run has 64 in the store
 class DataSetOptions(Options):
     """What a run may do to its data set before it learns it."""
 
-    later: ClassVar[frozenset[str]] = frozenset({"labels", "classes"})
+    later: ClassVar[frozenset[str]] = frozenset({"labels", "classes", "images"})
 
     labels: Literal["true", "random"] = Field(
         "true", title="Training labels",
@@ -158,6 +158,13 @@ class DataSetOptions(Options):
         description="Numbers of the classes, at least two: the images of others are left out of every part, and these are numbered anew from 0. "
         "Empty: all classes.",
     )  # fmt: skip
+
+    images: int | None = Field(
+        None,
+        ge=10,
+        title="Training images",
+        description="Learn from so many of the training images, the same ones in every run. Empty: all.",
+    )
 
     @field_validator("classes")
     @classmethod
@@ -172,6 +179,7 @@ class DataSetOptions(Options):
     def words(self) -> str:
         """What they make of the data set, for its title: "of classes 3, 8 with random labels". Empty where they leave it as it is."""
         said = [f"of {chosen(self.classes)}"] if self.classes else []
+        said += [f"with {self.images:,} images"] if self.images else []
         return " ".join([*said, *(["with random labels"] if self.labels == "random" else [])])
 
 
@@ -217,11 +225,18 @@ class DataSet(Entry):
         if not options.words:
             return self
         found = self.only(options.classes) if options.classes else self
+        found = found.first(options.images) if options.images else found
         guessing = (
             f"Training labels are random: guessing, {percent(1 / len(found.classes))} right, is all that can come out of other images."
         )
         cautions = [found.caution, guessing if options.labels == "random" else ""]
         return found.model_copy(update={"title": f"{self.title} {options.words}", "caution": " ".join(filter(None, cautions))})
+
+    def first(self, images: int) -> Self:
+        """The data set with so many training images, drawn when its parts were cut: of each class about its share."""
+        share = images / self.train
+        balance = self.balance.model_copy(update={"train": tuple(round(share * n) for n in self.balance.train), "exact": False})
+        return self.model_copy(update={"train": images, "balance": balance})
 
     def only(self, classes: tuple[int, ...]) -> Self:
         """The data set of some of its classes, numbered anew from 0 in the order given."""

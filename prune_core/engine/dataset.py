@@ -59,6 +59,10 @@ class Images:
     def standardised(self, pixels: Tensor) -> Tensor:
         return pixels.float().sub_(self.shift).mul_(self.scale)
 
+    def first(self, n: int | None) -> "Images":
+        """The first n of them; all for None."""
+        return replace(self, images=self.images[:n], labels=self.labels[:n])
+
 
 @dataclass(frozen=True)
 class Data:
@@ -73,6 +77,10 @@ class Data:
 
     def __getitem__(self, part: Part) -> Images:
         return self.parts[part]
+
+    def asked(self, entry: DataSet, images: int | None) -> "Data":
+        """The data of an entry with so many training images (all for None): the first of them, which the cut into parts put there by lot."""
+        return Data(entry, self.parts | {"train": self.parts["train"].first(images)})
 
 
 def open_data(entry: DataSet, device: torch.device, report: Callable[[str], None], classes: Sequence[int] = ()) -> Data:

@@ -158,7 +158,7 @@ class Execution:
     def events(self) -> Iterator[Numbered]:
         self.tell("Preparing data")
         entry, options = datasets[self.spec.dataset], self.spec.data_options
-        self.data = replace(open_data(entry, self.device, self.tell, options.classes), entry=self.spec.dataset_entry)
+        self.data = open_data(entry, self.device, self.tell, options.classes).asked(self.spec.dataset_entry, options.images)
         self.lessons = self.data["train"]
         if options.labels == "random":
             self.lessons = self.lessons.with_random_labels(self.data.classes, self.spec.seed)
