@@ -1,6 +1,7 @@
 """Surgery on any module: groups of channels from torch-pruning's dependency graph, and what can't be removed exactly, with the reason."""
 
 import copy
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -89,6 +90,10 @@ def group_of(graph: torch_pruning.DependencyGraph, module: nn.Module, name: str,
 def traced(module: nn.Module, example: Tensor) -> tuple[torch_pruning.DependencyGraph, dict[nn.Module, str]]:
     """The dependency graph, and modules' names."""
     mode = module.training
-    graph = torch_pruning.DependencyGraph().build_dependency(module.eval(), example_inputs=example)
+    with warnings.catch_warnings():
+        warnings.filterwarnings(
+            "ignore", "Unwrapped parameters detected"
+        )  # such as layer scales: their last dimension is the channels, as it assumes
+        graph = torch_pruning.DependencyGraph().build_dependency(module.eval(), example_inputs=example)
     module.train(mode)
     return graph, {part: name for name, part in module.named_modules()}

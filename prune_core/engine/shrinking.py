@@ -1,7 +1,7 @@
 """What a run does when its removed channels are taken out: surgery, and the proof that nothing but size has changed."""
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 import torch
@@ -11,6 +11,8 @@ from ..catalogue import shrunk
 from ..events import Event, Shrunk
 from ..steps import Shrink
 from .errors import RunError
+from .network import Network
+from .optimiser import Optimiser
 from .surgery import cut
 
 if TYPE_CHECKING:
@@ -27,16 +29,10 @@ def shrink(run: "Execution", step: Shrink) -> Iterator[Event]:
         return
     run.tell("Taking removed channels out")
     images, _ = run.data["validation"].chunk(0, min(IMAGES, len(run.data["validation"])))
-    masked, states = network.module, {name: network.split(optimiser.state[name]) for name in optimiser.per_weight}
-    rest = {name: state for name, state in optimiser.state.items() if name not in optimiser.per_weight}
+    masked, parts = network.module, {name: network.split(optimiser.state[name]) for name in optimiser.per_weight}
     network.shrink()
-    assert network.standing is not None
     run.optimiser = run.new_optimiser()
-    for name, parts in states.items():
-        for parameter, here in network.split(run.optimiser.state[name]).items():
-            here.copy_(cut({parameter: parts[parameter]}, network.entry, network.standing)[parameter])
-    for name, state in rest.items():
-        run.optimiser.state[name].copy_(state)
+    carry_over(network, optimiser, run.optimiser, parts)
     exact, single = (difference(masked, network.module, images, dtype) for dtype in (torch.float64, torch.float32))
     if not exact <= EXACT:
         raise RunError(
@@ -49,6 +45,18 @@ def shrink(run: "Execution", step: Shrink) -> Iterator[Event]:
         parameters=(network.entry.parameters, shrunk.parameters(network.entry, widths)), macs=(network.entry.macs, shrunk.macs(network.entry, widths)),
         difference=exact, single=single, images=len(images),
     )  # fmt: skip
+
+
+def carry_over(network: Network, before: Optimiser, after: Optimiser, parts: Mapping[str, Mapping[str, Tensor]]) -> None:
+    """Let an optimiser go on after surgery with what the one before it knew. parts: what it had for each weight, by parameter, in the shapes before."""
+    assert network.standing is not None
+    for name, state in before.state.items():
+        if name not in parts:
+            after.state[name].copy_(state)
+            continue
+        stays = cut(parts[name], network.entry, network.standing)
+        for parameter, here in network.split(after.state[name]).items():
+            here.copy_(stays[parameter])
 
 
 @torch.no_grad()
