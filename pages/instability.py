@@ -28,11 +28,7 @@ SHOWN: tuple[State, ...] = ("running", "finished", "failed", "cancelled")
 PICKED, COMPARED, FEWEST, LISTED = 200, 90, 5, 20
 ALONE = "none"
 LOOK_SECONDS = 2.0
-STEPWISE = tuple(
-    entry.name
-    for entry in catalogue.protocols.values()
-    if "sparsity" in entry.uses and "parent" not in entry.uses and drops.prunes_trained(RunSpec(protocol=entry.name, epochs=2))
-)
+STEPWISE = tuple(entry.name for entry in catalogue.protocols.values() if "sparsity" in entry.uses and entry.trains_first)
 
 
 class Compared(NamedTuple):

@@ -317,13 +317,13 @@ def common_granularity(names: Sequence[str]) -> Granularity | None:
 def removal_problems(spec: "RunSpec") -> list[Problem]:
     """Channels that go one at a time take their steps from the run's epochs."""
     options = spec.protocol_options
-    if not isinstance(options, OneAtATimeOptions) or spec.criterion_entry is None or spec.sparsity == 0:
+    if not isinstance(options, OneAtATimeOptions) or spec.criterion_entry is None:
         return []
     batch = spec.batch_size or spec.resolved().batch_size or 1
     steps = -(-spec.dataset_entry.train // batch)
     gone = spec.model_entry.channels - kept(spec.model_entry.channels, spec.sparsity)
-    least = -(-gone * options.every // steps)
-    if spec.epochs >= least:
+    least = -(-(gone + 1) * options.every // steps)
+    if spec.epochs >= least or not gone:
         return []
     return [
         Problem("epochs", f"{gone:,} channels go, one every {options.every:,} steps of {steps:,} in an epoch: at least {least:,} epochs, got {spec.epochs:,}. "

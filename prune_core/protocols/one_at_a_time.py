@@ -12,7 +12,10 @@ GATHERED = "fisher"  # the criterion whose signal training gathers by itself
 
 
 def plan(spec: RunSpec) -> list[Step]:
-    """Train dense for what the removals leave of the epochs; then, for every removal, train `every` steps and remove one channel."""
+    """Train dense for what the removals leave of the epochs; then, for every removal, train `every` steps and remove one channel; and as many at the end.
+
+    The published code ends with a removal: its last network has not been trained since.
+    """
     options: Any = spec.protocol_options
     removals, first = removals_of(spec), dense_epochs(spec)
     each = options.every / steps_per_epoch(spec)
@@ -38,12 +41,18 @@ def plan(spec: RunSpec) -> list[Step]:
                 looks=r in looks,
             )
         )
-    return [*steps, *surgery(spec), *ending(spec)]
+    last = Train(start=spec.epochs - each, until=spec.epochs, lr=options.finetune_lr)
+    return [*steps, *surgery(spec), *([last] if removals else ()), *ending(spec)]
 
 
 def removals_of(spec: RunSpec) -> int:
     """Channels that go, one by one."""
     return spec.model_entry.channels - kept(spec.model_entry.channels, spec.sparsity)
+
+
+def stretches(removals: int) -> int:
+    """How often it trains a while: before every removal, and after the last."""
+    return removals + 1 if removals else 0
 
 
 def steps_per_epoch(spec: RunSpec) -> int:
@@ -53,4 +62,4 @@ def steps_per_epoch(spec: RunSpec) -> int:
 def dense_epochs(spec: RunSpec) -> float:
     """What the removals leave of the epochs."""
     options: Any = spec.protocol_options
-    return spec.epochs - removals_of(spec) * options.every / steps_per_epoch(spec)
+    return spec.epochs - stretches(removals_of(spec)) * options.every / steps_per_epoch(spec)

@@ -14,13 +14,14 @@ COMPARED = {"protocol": "score", "protocol_options.criteria": ["snip", "random"]
             "protocol_options.measure": ["agreement"]}  # fmt: skip
 PARENT = {"fingerprint": "0" * 64, "group": "1" * 64, "event": 1, "mask_checksum": "2" * 64}
 FITTING = [(m, d.name) for m, model in catalogue.models.items() for d in catalogue.datasets.values() if d.shape == model.input_shape]
+WEIGHTS = sorted(name for name, protocol in catalogue.protocols.items() if "weight" in protocol.granularities)
 SPECS = st.builds(
     lambda protocol, fitting, **fields: RunSpec(
         protocol=protocol, model=fitting[0], dataset=fitting[1],
         parent=PARENT if "parent" in catalogue.protocols[protocol].uses else None, **fields,
     ),
     fitting=st.sampled_from(FITTING),
-    criterion=st.sampled_from(["snip", "magnitude", "random", "force", "synflow"]), protocol=st.sampled_from(sorted(catalogue.protocols)),
+    criterion=st.sampled_from(["snip", "magnitude", "random", "force", "synflow"]), protocol=st.sampled_from(WEIGHTS),
     sparsity=st.floats(0, 0.999999), epochs=st.integers(0, 10_000), seed=st.integers(0, 2**63 - 1), lr=st.none() | st.floats(1e-6, 100),
     allocation=st.none() | st.sampled_from(sorted(catalogue.allocations)), optimizer=st.none() | st.sampled_from(["sgd", "adam"]),
 )  # fmt: skip

@@ -117,7 +117,7 @@ def test_training_with_pruned_units_is_training_of_the_smaller_network():
 def test_a_removed_channel_is_silent_because_its_batch_norm_is_too():
     """Masked form against a network in which the channel's contribution to the next layer is cut out by hand."""
     entry = catalogue.models["small_conv"]
-    net = network("small_conv", "lecun")
+    net = network("small_conv", "lecun", width=1.0)
     optimiser = OPTIMISERS["sgd"](net.weights, net.gradient, 0.9, 5e-4)
     chance = torch.Generator().manual_seed(3)
     for _ in range(5):

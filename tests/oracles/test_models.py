@@ -103,9 +103,12 @@ def test_layers_groups_and_counts_of_the_entry_are_those_of_the_module(name, cla
     assert len({layer.title for layer in entry.layers}) == len(entry.layers)
     norms = {n for n, part in module.named_modules() if isinstance(part, torch.nn.BatchNorm2d)}
     for group in entry.channel_groups:
-        assert all(shapes[m.name][0] == group.channels and not m.start for m in group.members)
+        assert all(shapes[m.name][0] >= m.start + group.channels for m in group.members)
         conv, normed = group.name, group.batch_norm
         assert group.producer == f"{conv}.weight"
+        if group.shared:
+            continue
+        assert all(shapes[m.name][0] == group.channels and not m.start for m in group.members)
         own = {f"{conv}.weight", f"{conv}.bias"} | ({f"{normed}.weight", f"{normed}.bias"} if normed else set())
         assert {m.name for m in group.members} == own & set(shapes)
         assert normed is None or normed in norms
@@ -159,7 +162,7 @@ def test_output_is_logits_and_every_parameter_gets_a_gradient(name, batch):
 def test_a_widened_network_keeps_the_input_and_the_classes():
     for name in WIDE:
         entry, _ = narrow(name, 0.001)
-        assert entry.layers[0].shape[1] == 3
+        assert entry.layers[0].shape[1] == entry.input_shape[0]
         assert {layer.shape[0] for layer in entry.layers[:-1]} <= {
             1,
             2,
@@ -231,7 +234,7 @@ def test_the_padded_shortcut_averages_four_positions_and_appends_zeros():
     net = network("resnet_20", shortcut="A")
     block = net.module.stage2.block1
     x = torch.arange(2 * 2 * 4 * 4, dtype=torch.float32).reshape(2, 2, 4, 4)
-    out = block.shortcut(x)
+    out = block.shortcut(x, torch.zeros(2, 4, 2, 2))
     assert out.shape == (2, 4, 2, 2)
     assert out[0, 0].tolist() == [[2.5, 4.5], [10.5, 12.5]]
     assert not out[:, 2:].any()
