@@ -1,12 +1,13 @@
 """Which fields of a spec go together: a rule a function, each answering with problems in words that name field, value and choices."""
 
 from collections.abc import Sequence
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, Literal
 
 from . import catalogue
 from .catalogue import Criterion, Model
 from .catalogue.criteria.options import DataOptions
-from .catalogue.protocols import JudgeOptions, OneAtATimeOptions
+from .catalogue.protocols import JudgeOptions, OneAtATimeOptions, RemovingOptions
 from .catalogue.shrunk import profiled, profiles
 from .counting import kept
 from .steps import DECILES, Granularity
@@ -314,6 +315,20 @@ def common_granularity(names: Sequence[str]) -> Granularity | None:
     return "weight" if "weight" in common else "channel" if common else None
 
 
+def limit_problems(spec: "RunSpec") -> list[Problem]:
+    """A limit that fits no layer would be forgotten without a word."""
+    options = spec.protocol_options
+    if not isinstance(options, RemovingOptions):
+        return []
+    entry, channels = spec.model_entry, spec.resolved_granularity == "channel"
+    names = [g.name for g in entry.channel_groups] if channels else [layer.name.removesuffix(".weight") for layer in entry.layers]
+    return [
+        Problem("protocol_options.limits", f"no layer of {spec.model} is called {pattern}. Choices: {', '.join(names[:MOST_NAMED])}"
+                f"{', ...' if len(names) > MOST_NAMED else ''}.")
+        for pattern in options.most if not any(fnmatchcase(name, pattern) for name in names)
+    ]  # fmt: skip
+
+
 def removal_problems(spec: "RunSpec") -> list[Problem]:
     """Channels that go one at a time take their steps from the run's epochs."""
     options = spec.protocol_options
@@ -333,5 +348,5 @@ def removal_problems(spec: "RunSpec") -> list[Problem]:
 
 RULES = (
     shape_problems, criterion_problems, allocation_problems, score_problems, augmentation_problems, label_problems, judge_problems,
-    recording_problems, removal_problems, parent_problems, batch_problems,
+    recording_problems, removal_problems, limit_problems, parent_problems, batch_problems,
 )  # fmt: skip

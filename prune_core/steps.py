@@ -18,6 +18,8 @@ WHICH: Mapping[str, str] = {
     "smallest": "lowest-scored {}", "largest": "highest-scored {}", "random": "randomly chosen {}",
     **{target: f"{{}} from decile D{j} of each layer upwards" for target, j in DECILES.items()}, "decile_10": "highest-scored {} of each layer",
 }  # fmt: skip
+Budget = Literal["units", "parameters", "macs", "latency"]
+OF: Mapping[str, str] = {"parameters": "of the parameters", "macs": "of the multiply-adds", "latency": "of the time of a forward pass"}
 Value = Literal["delta", "delta_minus_cost", "delta_over_cost"]
 Cost = Literal["macs", "parameters", "latency"]
 LOWEST: Mapping[str, str] = {
@@ -58,8 +60,12 @@ class Initialise(Frozen):
 class Prune(Frozen):
     """Remove units by the last scores until exactly `sparsity` of all prunable ones is gone.
 
+    `budget`: what the sparsity is of: of the units themselves, or of what channels cost. `round_to`: every group keeps a multiple of it, near what it
+    would have kept.
+
     `target`: who goes. `decile_j`: within each layer, its survivors ascending from rank floor(j n / 10) upwards; `decile_10` its highest.
-    `adjusts`: the criterion of these scores then gives what is left new values.
+    `limits`: of layers whose name matches a pattern at most this fraction goes. `adjusts`: the criterion of these scores then gives what is left new
+    values.
     """
 
     kind: Literal["prune"] = "prune"
@@ -69,13 +75,17 @@ class Prune(Frozen):
     allocation_options: dict[str, Any] = Field(default_factory=dict)
     target: Target = "smallest"
     keep_min: int = 0
+    limits: dict[str, float] = Field(default_factory=dict)
+    budget: Budget = "units"
+    round_to: int = 1
     round: int = 0
     adjusts: bool = False
 
     @property
     def words(self) -> str:
         then = ", and adjust what is left" if self.adjusts else ""
-        return f"Remove the {WHICH[self.target].format(f'{self.granularity}s')}, {percent(self.sparsity)} gone in all{then}"
+        gone = f"{percent(self.sparsity)} {OF[self.budget]}" if self.budget in OF else percent(self.sparsity)
+        return f"Remove the {WHICH[self.target].format(f'{self.granularity}s')}, {gone} gone in all{then}"
 
 
 class Score(Frozen):
@@ -150,6 +160,7 @@ class Remove(Frozen):
     beta: float = 0.0
     cost: Cost = "macs"
     keep_min: int = 1
+    limits: dict[str, float] = Field(default_factory=dict)
     looks: bool = False
 
     @property

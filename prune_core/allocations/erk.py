@@ -10,16 +10,15 @@ from .ranking import Flags, Ranking, within_layers
 from .sharing import proportional
 
 
-def erk(ranked: Ranking, count: int, keep_min: int, options: Options) -> Flags:
+def erk(ranked: Ranking, count: int, options: Options) -> Flags:
     """Of every layer min(left, x (o + i + h + w)), with the x at which the sum is `count`. Of a grouped convolution i is a group's."""
-    return by_sums([sum(shape) for shape in ranked.shapes], ranked, count, keep_min)
+    return by_sums([sum(shape) for shape in ranked.shapes], ranked, count)
 
 
-def er(ranked: Ranking, count: int, keep_min: int, options: Options) -> Flags:
+def er(ranked: Ranking, count: int, options: Options) -> Flags:
     """The same without kernel sizes: min(left, x (o + i))."""
-    return by_sums([sum(shape[:2]) for shape in ranked.shapes], ranked, count, keep_min)
+    return by_sums([sum(shape[:2]) for shape in ranked.shapes], ranked, count)
 
 
-def by_sums(sums: list[int], ranked: Ranking, count: int, keep_min: int) -> Flags:
-    lower = [min(keep_min, left) for left in ranked.left]
-    return within_layers(ranked, proportional(list(map(Fraction, sums)), lower, ranked.left, count))
+def by_sums(sums: list[int], ranked: Ranking, count: int) -> Flags:
+    return within_layers(ranked, proportional(list(map(Fraction, sums)), ranked.lower, ranked.left, count))

@@ -8,10 +8,10 @@ from .ranking import Flags, Ranking, within_layers
 from .sharing import proportional
 
 
-def allocate(ranked: Ranking, count: int, keep_min: int, options: FractionsOptions) -> Flags:
+def allocate(ranked: Ranking, count: int, options: FractionsOptions) -> Flags:
     """Of every layer its fraction goes, all of them times the one factor at which exactly `count` stay; a layer of fraction 0 stays whole.
 
-    A layer that its fraction would more than empty gives all but min(keep_min, left), and the others the rest.
+    A layer that its fraction would more than empty gives all but what has to stay, and the others the rest.
     Raises ValueError with numbers where there are not as many fractions as layers, or where the layers that may give have too little.
     """
     given = [exact(f) for f in options.fractions] or [Fraction(1)] * len(ranked.shapes)
@@ -20,7 +20,7 @@ def allocate(ranked: Ranking, count: int, keep_min: int, options: FractionsOptio
     left, sizes = ranked.left, ranked.sizes
     giving = [i for i, fraction in enumerate(given) if fraction]
     gone = [sizes[i] - left[i] for i in giving]
-    most = [sizes[i] - min(keep_min, left[i]) for i in giving]
+    most = [sizes[i] - ranked.lower[i] for i in giving]
     going = sum(sizes) - count - sum(sizes[i] - left[i] for i, fraction in enumerate(given) if not fraction)
     if going > sum(most):
         raise ValueError(

@@ -6,12 +6,12 @@ from ..catalogue import Options
 from .ranking import Flags, Ranking, best, best_alive
 
 
-def allocate(ranked: Ranking, count: int, keep_min: int, options: Options) -> Flags:
-    """First every layer's best `keep_min`, then by rank, wherever they lie."""
+def allocate(ranked: Ranking, count: int, options: Options) -> Flags:
+    """First the best of every layer, as many as have to stay of it; then by rank, wherever they lie."""
     reserved = np.zeros_like(ranked.alive)
-    if keep_min:
-        for place in ranked.slices:
-            reserved[place] = best_alive(ranked, place, keep_min)
+    for place, least in zip(ranked.slices, ranked.lower, strict=True):
+        if least:
+            reserved[place] = best_alive(ranked, place, least)
     rest = np.flatnonzero(ranked.alive & ~reserved)
     chosen = best(ranked.scores[rest], ranked.keys[rest], count - int(reserved.sum()))
     reserved[rest[chosen]] = True

@@ -14,9 +14,9 @@ from . import global_ranking
 from .ranking import Flags, Floats, Ranking, within_layers
 
 
-def allocate(ranked: Ranking, count: int, keep_min: int, options: Options) -> Flags:
+def allocate(ranked: Ranking, count: int, options: Options) -> Flags:
     """Of every layer as many as LAMP's global ranking of the weights keeps; the run's criterion says which."""
-    by_lamp = global_ranking.allocate(ranked._replace(scores=scores(ranked), target="smallest"), count, keep_min, options)
+    by_lamp = global_ranking.allocate(ranked._replace(scores=scores(ranked), target="smallest"), count, options)
     return within_layers(ranked, [int(by_lamp[place].sum()) for place in ranked.slices])
 
 

@@ -21,6 +21,7 @@ class Ranking(NamedTuple):
 
     shapes: of the layers' scores, in network order: those of the parameters where weights are ranked, (channels,) where channels are.
     weights: the ranked parameters themselves, of these shapes; none where channels are ranked.
+    names: of the layers, or of the groups of channels. least: units of each that have to stay, as far as they are alive; empty: none.
     target: who goes. Scores and keys are turned for all targets but the deciles, which depend on how many go and are cut within layers.
     """
 
@@ -30,6 +31,8 @@ class Ranking(NamedTuple):
     shapes: tuple[tuple[int, ...], ...]
     weights: tuple[Tensor, ...] = ()
     target: Target = "smallest"
+    names: tuple[str, ...] = ()
+    least: tuple[int, ...] = ()
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -45,6 +48,11 @@ class Ranking(NamedTuple):
     def left(self) -> list[int]:
         """Units of every layer that no earlier pruning removed."""
         return [int(self.alive[place].sum()) for place in self.slices]
+
+    @property
+    def lower(self) -> list[int]:
+        """Units of every layer that stay whatever its share."""
+        return [min(least, left) for least, left in zip(self.least, self.left, strict=True)] if self.least else [0] * len(self.shapes)
 
 
 def best(scores: Floats, keys: Keys, count: int) -> Flags:

@@ -4,11 +4,10 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 
-def shares(sizes: tuple[int, ...], alive: list[int], count: int, keep_min: int) -> list[int]:
-    """Split `count` in proportion to `sizes`, each part between min(keep_min, alive) and alive; ties of remainders by layer order."""
-    lower = [min(keep_min, left) for left in alive]
+def shares(sizes: tuple[int, ...], alive: list[int], count: int, lower: list[int]) -> list[int]:
+    """Split `count` in proportion to `sizes`, each part between its lower bound and alive; ties of remainders by layer order."""
     if not sum(lower) <= count <= sum(alive):
-        raise ValueError(f"allocation: {count:,} units can't be shared over layers with {alive} left and at least {keep_min} in each.")
+        raise ValueError(f"allocation: {count:,} units can't be shared over layers with {alive} left and at least {lower} in them.")
     return rounded([Fraction(count * size, sum(sizes)) for size in sizes], lower, alive, count)
 
 

@@ -10,14 +10,14 @@ from .sharing import proportional
 LAST_KEEPS = Fraction(1, 5)
 
 
-def allocate(ranked: Ranking, count: int, keep_min: int, options: Options) -> Flags:
+def allocate(ranked: Ranking, count: int, options: Options) -> Flags:
     """The first convolution keeps all that is left, the last layer at least a fifth of its original size, the rest the same share.
 
     Raises ValueError with numbers where `count` is less than that.
     """
     first = next((i for i, shape in enumerate(ranked.shapes) if len(shape) > 2), None)
     last = max(i for i, shape in enumerate(ranked.shapes) if len(shape) > 1 or i == 0)
-    lower = [min(keep_min, left) for left in ranked.left]
+    lower = ranked.lower
     lower[last] = min(max(ceil(ranked.sizes[last] * LAST_KEEPS), lower[last]), ranked.left[last])
     if first is not None:
         lower[first] = ranked.left[first]

@@ -3,13 +3,15 @@
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
-from ..steps import Cost, Granularity, Target, Value, usual_keep_min
+from ..steps import Budget, Cost, Granularity, Target, Value, usual_keep_min
+from ..wording import refuse, shown
 from . import papers
 from .entry import Options, Protocol
 from .networks.options import Initialisation
 
+LONGEST_PATTERN = 80
 Schedule = Literal["exponential", "linear", "cubic"]
 
 
@@ -38,8 +40,41 @@ class ChannelOptions(TrainingOptions):
     )
 
 
-class PruningOptions(ChannelOptions):
+class RemovingOptions(ChannelOptions):
+    """What every protocol has in common that decides what goes."""
+
+    later: ClassVar[frozenset[str]] = ChannelOptions.later | {"limits"}
+    limits: tuple[str, ...] = Field(
+        (), max_length=64, title="Limits of layers",
+        description="At most how much of a layer goes, as name=fraction; * and ? stand for any letters. conv1=0 spares the first layer, stage1.*=0.5 leaves "
+        "half of every layer of the first stage.",
+    )  # fmt: skip
+
+    @field_validator("limits")
+    @classmethod
+    def are_names_and_fractions(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for text in value:
+            name, equals, fraction = text.partition("=")
+            try:
+                fine = bool(name.strip() and equals and len(text) <= LONGEST_PATTERN and 0 <= float(fraction) <= 1)
+            except ValueError:
+                fine = False
+            if not fine:
+                raise refuse(f"must be name=fraction with a fraction between 0 and 1, as conv1=0, got {shown(text)}.")
+        return value
+
+    @property
+    def most(self) -> dict[str, float]:
+        """Pattern of a layer's name -> the fraction of it that may go."""
+        parts = (text.partition("=") for text in self.limits)
+        return {name.strip(): float(fraction) for name, _, fraction in parts}
+
+
+class PruningOptions(RemovingOptions):
     """What every protocol that prunes has in common."""
+
+    later: ClassVar[frozenset[str]] = RemovingOptions.later | {"budget", "round_to"}
+    only: ClassVar[Mapping[str, Granularity]] = {**RemovingOptions.only, "budget": "channel", "round_to": "channel"}
 
     target: Target = Field(
         "smallest",
@@ -48,6 +83,17 @@ class PruningOptions(ChannelOptions):
     )
     keep_min: int | None = Field(
         None, ge=0, description="At least so many units stay in every layer. Default: 0 for weights, 1 for channels."
+    )
+    budget: Budget = Field(
+        "units", title="Of what", description="What the removed share is of: the channels, the parameters, the multiply-adds, or the time of a forward pass "
+        "of 128 images, measured while it prunes (such a run does not repeat bit for bit).",
+    )  # fmt: skip
+    round_to: int = Field(
+        1,
+        ge=1,
+        le=64,
+        title="Multiples of",
+        description="Keep channels in multiples of this, which some devices compute faster; then a few more or fewer go.",
     )
     schedule: Schedule = Field(
         "exponential", description="How rounds share the removal: the same share of what is left each time, equal numbers, or cubic."
@@ -81,7 +127,7 @@ class IterativeOptions(PruningOptions):
         return super().resolved(fields).model_copy(update={"finetune_lr": rate})
 
 
-class OneAtATimeOptions(ChannelOptions):
+class OneAtATimeOptions(RemovingOptions):
     every: int = Field(
         20,
         ge=1,

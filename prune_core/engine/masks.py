@@ -1,16 +1,18 @@
 """The one place where scores become masks: by exact counts and seeded keys, never by comparing with a threshold."""
 
 from collections.abc import Mapping
+from fnmatch import fnmatchcase
+from fractions import Fraction
 from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from ..allocations.ranking import Flags, Keys, Ranking
+from ..allocations.ranking import Flags, Keys, Ranking, within_layers
 from ..catalogue import allocations, function_of
-from ..counting import kept
-from ..steps import DECILES, Prune, Target
+from ..counting import exact, kept
+from ..steps import DECILES, Prune, Remove, Target
 from ..streams import seed_of
 from .errors import RunError
 
@@ -41,7 +43,8 @@ def ranking(
     elif target == "random":
         flat = np.asarray(torch.rand(flat.size, generator=generator(seed_of(seed, "target", round)), dtype=torch.float64))
     tensors = tuple(weights[name] for name in scores) if weights else ()
-    return Ranking(flat, tie_keys(seed, flat.size), living, tuple(tuple(s.shape) for s in scores.values()), tensors, target)
+    shapes = tuple(tuple(s.shape) for s in scores.values())
+    return Ranking(flat, tie_keys(seed, flat.size), living, shapes, tensors, target, tuple(scores))
 
 
 def masks_from(
@@ -69,18 +72,34 @@ def generator(seed: int) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
+def least(step: Prune | Remove, name: str, size: int) -> int:
+    """Units of a layer that have to stay: the step's minimum, and what its limit does not let go."""
+    most = min(
+        (exact(limit) for pattern, limit in step.limits.items() if fnmatchcase(name.removesuffix(".weight"), pattern)), default=Fraction(1)
+    )
+    return max(step.keep_min, size - int(most * size))
+
+
+def in_multiples(ranked: Ranking, stays: Flags, multiple: int) -> Flags:
+    """Of every layer that keeps any the nearest multiple, at least one, as far as its bounds allow: the best ones of it."""
+    counts = [int(stays[place].sum()) for place in ranked.slices]
+    near = [multiple * max(1, int(Fraction(n, multiple) + Fraction(1, 2))) if n else 0 for n in counts]
+    return within_layers(ranked, [min(max(n, low), left) for n, low, left in zip(near, ranked.lower, ranked.left, strict=True)])
+
+
 def cut(step: Prune, ranked: Ranking) -> Cut:
     """Keep exactly floor((1 - s) n + 1/2) of all n units, as the step's allocation shares them out. Raises ValueError with numbers where that can't be."""
     count = kept(ranked.scores.size, step.sparsity)
-    least = sum(min(step.keep_min, left) for left in ranked.left)
-    count = min(max(count, least), int(ranked.alive.sum()))
+    ranked = ranked._replace(least=tuple(least(step, name, size) for name, size in zip(ranked.names, ranked.sizes, strict=True)))
+    count = min(max(count, sum(ranked.lower)), int(ranked.alive.sum()))
     entry = allocations[step.allocation]
     if step.target in DECILES and entry.within == "network":
         raise ValueError(f"protocol_options.target: {step.target} is cut within each layer, and {entry.name} ranks over all of them.")
     options = entry.options.model_validate(step.allocation_options)
-    stays: Flags = function_of(entry)(ranked, count, step.keep_min, options)
+    stays: Flags = function_of(entry)(ranked, count, options)
     assert int(stays.sum()) == count
     assert not np.any(stays & ~ranked.alive)
+    stays = in_multiples(ranked, stays, step.round_to) if step.round_to > 1 else stays
     goes = ranked.alive & ~stays
     if not stays.any():
         return Cut(stays, None, 0)

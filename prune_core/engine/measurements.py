@@ -58,7 +58,7 @@ def side_by_side(network: Network) -> dict[str, nn.Module]:
 
 
 def turns(networks: Mapping[str, nn.Module], images: torch.Tensor) -> dict[str, list[float]]:
-    """Seconds of every network's passes, one after the other in every round."""
+    """Seconds of every network's passes, one after the other in every round, each round beginning with another."""
     began = time.perf_counter()
     for _ in range(WARM):
         for module in networks.values():
@@ -67,8 +67,9 @@ def turns(networks: Mapping[str, nn.Module], images: torch.Tensor) -> dict[str, 
     for i in range(ROUNDS):
         if i >= FEWEST and time.perf_counter() - began > SECONDS:
             break
-        for name, module in networks.items():
-            seconds[name].append(timed(module, images))
+        names = list(networks)
+        for name in names[i % len(names) :] + names[: i % len(names)]:
+            seconds[name].append(timed(networks[name], images))
     return seconds
 
 

@@ -9,6 +9,7 @@ import torch
 from ..events import Event, Pruned
 from ..parents import mask_checksum
 from ..steps import Granularity, Inherit, Prune
+from .budgets import at_budget
 from .checkpoint import load_weights, packed_masks
 from .errors import RunError
 from .inheriting import masks_for, refuse_strangers
@@ -31,7 +32,9 @@ def prune(run: "Execution", step: Prune) -> Iterator[Event]:
     run.tell("Pruning")
     before, train_before = run.quality("validation"), run.quality("train")
     weights = network.parameters if step.granularity == "weight" else None
-    made, masks = masks_from(step, run.scores, alive(run.criterion, network, run.scores), run.spec.seed, weights)
+    living = alive(run.criterion, network, run.scores)
+    chosen = step if step.budget == "units" else at_budget(run, step, run.scores, living)
+    made, masks = masks_from(chosen, run.scores, living, run.spec.seed, weights)
     if run.spec.keep_weights == "each":
         run.files.save(f"weights-{run.number:04d}.safetensors", run.state(), {})
     if step.adjusts:

@@ -10,7 +10,7 @@ from ..events import Event, Pruned, Removed
 from ..steps import Remove
 from .channels import channel_flags
 from .errors import RunError
-from .masks import tie_keys
+from .masks import least, tie_keys
 from .pruning import after_pruning
 
 if TYPE_CHECKING:
@@ -26,16 +26,17 @@ def remove(run: "Execution", step: Remove) -> Iterator[Event]:
     whole = entry.macs if step.cost == "macs" else entry.parameters
     price = costs.macs if step.cost == "macs" else costs.parameters
     saved = {name: price(name) / whole for name in flags} if step.value != "delta" else dict.fromkeys(flags, 0.0)
-    free = {name: kept if int(kept.sum()) > step.keep_min else torch.zeros_like(kept) for name, kept in flags.items()}
+    free = {name: kept if int(kept.sum()) > least(step, name, len(kept)) else torch.zeros_like(kept) for name, kept in flags.items()}
     worth = torch.cat([valued(run.scores[name], saved[name], step) for name in flags])
     there = torch.cat(list(free.values()))
     if not there.any():
         raise RunError(
-            f"protocol_options.keep_min: after {step.number - 1:,} of {step.of:,} removals every layer is down to {step.keep_min}."
+            f"sparsity: after {step.number - 1:,} of {step.of:,} removals no layer may lose another channel. Remove fewer, or let more go by "
+            "protocol_options.keep_min or limits."
         )
     keys = torch.from_numpy(tie_keys(run.spec.seed, len(worth)))
-    least = there & (worth == worth[there].min())
-    place = int(torch.where(least, keys, -1).argmax())  # of equal ones the smaller key stays, as everywhere
+    lowest = there & (worth == worth[there].min())
+    place = int(torch.where(lowest, keys, -1).argmax())  # of equal ones the smaller key stays, as everywhere
     group, channel = located(place, {name: len(kept) for name, kept in flags.items()})
     score = float(run.scores[group][channel])
     flags[group][channel] = False

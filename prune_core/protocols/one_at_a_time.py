@@ -38,6 +38,7 @@ def plan(spec: RunSpec) -> list[Step]:
                 beta=options.beta,
                 cost=options.cost,
                 keep_min=options.keep_min,
+                limits=options.most,
                 looks=r in looks,
             )
         )

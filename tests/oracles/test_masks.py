@@ -120,7 +120,7 @@ def test_keep_min_reserves_the_best_of_every_layer_first():
 @given(st.lists(st.integers(1, 50), min_size=1, max_size=6), SPARSITIES)
 def test_shares_are_within_one_of_proportional_and_sum_exactly(sizes, sparsity):
     count = kept(sum(sizes), sparsity)
-    parts = shares(tuple(sizes), list(sizes), count, 0)
+    parts = shares(tuple(sizes), list(sizes), count, [0] * len(sizes))
     assert sum(parts) == count
     for part, size in zip(parts, sizes, strict=True):
         assert abs(part - Fraction(count * size, sum(sizes))) < 1
@@ -128,4 +128,4 @@ def test_shares_are_within_one_of_proportional_and_sum_exactly(sizes, sparsity):
 
 def test_shares_that_cannot_be_had_are_refused_with_numbers():
     with pytest.raises(ValueError, match=r"5 units can't be shared over layers with \[2, 2\] left"):
-        shares((4, 4), [2, 2], 5, 0)
+        shares((4, 4), [2, 2], 5, [0, 0])
