@@ -6,7 +6,7 @@
     for step in plan(spec): print(step)          # steps as data: kind, arguments, in words
     for event in run(spec): print(event)         # blocking generator; nothing is stored
 
-Importing this package does not import torch; `run` and `load` do when they are called.
+Importing this package does not import torch; `run`, `load` and `rebuild` do when they are called.
 """
 
 from collections.abc import Iterator
@@ -43,4 +43,11 @@ def load(run_id: str) -> "nn.Module":
     return load_run(run_id)
 
 
-__all__ = ["RunSpec", "SpecError", "__version__", "catalogue", "load", "plan", "run"]
+def rebuild(path: str | Path) -> "nn.Module":
+    """The network of a safetensors file that `export --as model` wrote, in eval mode on the CPU; needs no store."""
+    from .engine.portable import rebuild as rebuild_from
+
+    return rebuild_from(path)
+
+
+__all__ = ["RunSpec", "SpecError", "__version__", "catalogue", "load", "plan", "rebuild", "run"]

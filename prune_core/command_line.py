@@ -98,13 +98,27 @@ def show(run: str, as_json: bool) -> None:
 
 @click.command("export")
 @click.argument("runs", nargs=-1, required=True)
-@click.option("--to", "target", type=click.Path(dir_okay=False, path_type=Path), default=Path("espalier-runs.zip"), show_default=True)
+@click.option(
+    "--to", "target", type=click.Path(dir_okay=False, path_type=Path), help="The zip. Default: espalier-runs.zip, or espalier-model.zip."
+)
 @click.option(
     "--without", multiple=True, type=click.Choice(("masks", "scores", "weights")), help="Leave files of this kind out (repeat for more)."
 )
-def export(runs: Sequence[str], target: Path, without: Sequence[str]) -> None:
-    """Write finished runs, with events and files, into one zip."""
-    Store.open().export_runs(runs, target, [kind for kind in KINDS if kind not in without])
+@click.option(
+    "--as", "what", type=click.Choice(("runs", "model")), default="runs", show_default=True,
+    help="runs: with events and files, for another store. model: the network of one run, for other programs: safetensors, ONNX and a card.",
+)  # fmt: skip
+def export(runs: Sequence[str], target: Path | None, without: Sequence[str], what: str) -> None:
+    """Write finished runs into one zip, or the network of one of them."""
+    target = target or Path(f"espalier-{what}.zip")
+    if what == "runs":
+        Store.open().export_runs(runs, target, [kind for kind in KINDS if kind not in without])
+    elif len(runs) > 1 or without:
+        raise click.UsageError("--as model writes the network of one run, whole.")
+    else:
+        from .service.exporting import export as export_model
+
+        export_model(runs[0], target)
     click.echo(target)
 
 

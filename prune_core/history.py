@@ -5,7 +5,23 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeVar
 
-from .events import Cancelled, Epoch, Evaluated, Event, Failed, Finished, FirstLayer, LayerKept, Measured, Pruned, Scored, Started, Warned
+from .events import (
+    Cancelled,
+    Epoch,
+    Evaluated,
+    Event,
+    Failed,
+    Finished,
+    FirstLayer,
+    LayerKept,
+    Measured,
+    Pruned,
+    Removed,
+    Scored,
+    Shrunk,
+    Started,
+    Warned,
+)
 from .spec import RunSpec
 
 E = TypeVar("E")
@@ -45,6 +61,15 @@ class History:
     @cached_property
     def prunings(self) -> tuple[Pruned, ...]:
         return self.of_kind(Pruned)
+
+    @cached_property
+    def removals(self) -> tuple[Removed, ...]:
+        return self.of_kind(Removed)
+
+    @cached_property
+    def shrunk(self) -> Shrunk | None:
+        """The surgery that made the network smaller, if there was any."""
+        return next(iter(self.of_kind(Shrunk)), None)
 
     @cached_property
     def scorings(self) -> tuple[Scored, ...]:

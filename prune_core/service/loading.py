@@ -14,6 +14,7 @@ def load(run_id: str, store: Store | None = None) -> nn.Module:
     """The final network of a stored run, masks applied, in eval mode on the CPU; physically smaller where the run took channels out.
 
     Its attribute `masks` has the mask of every pruned parameter: name -> bool tensor of its shape in the whole network, True where a weight is left.
+    `channels` has the channels that stand after surgery: name of a group -> their places in the whole network; empty where there was none.
     Raises NoSuchRun, or StoreError for a run that has no final weights (not finished, or nothing was trained).
     """
     store = store or Store.open()
@@ -29,4 +30,5 @@ def load(run_id: str, store: Store | None = None) -> nn.Module:
         network.shrink()
     load_weights(network, {name: torch.from_numpy(array) for name, array in weights.items()})
     network.module.masks = network.masks  # type: ignore[assignment]  # a plain dict: buffers would change its state_dict
+    network.module.channels = {n: f.nonzero().flatten().tolist() for n, f in (network.standing or {}).items()}  # type: ignore[assignment]
     return network.module.eval()
