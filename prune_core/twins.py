@@ -4,17 +4,28 @@ From `history` alone: what a twin starts from is named by fingerprint, event and
 """
 
 import math
-from typing import Any, Literal, NamedTuple
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Literal, NamedTuple, get_args
 
+from .catalogue.anatomy import Anatomy
 from .events import Pruned
+from .families import Member, bottleneck, width_multiplier
 from .history import History
 from .parents import mask_checksum
 from .planning import plan
 from .spec import TRAINING, Parent, RunSpec
 from .steps import Prune, Remove, Train
 
-TwinName = Literal["scratch_e", "equal_pipeline", "dense", "dense_longer", "random", "shuffled", "inverted"]
+TwinName = Literal[
+    "scratch_e", "scratch_b", "equal_pipeline", "dense", "dense_longer", "width_multiplier", "bottleneck", "random", "shuffled", "inverted"
+]
 NO_MASKS = mask_checksum({}, {})
+
+
+FAMILIES: tuple[tuple[Literal["width_multiplier", "bottleneck"], str, str, Callable[[Anatomy, int], Member]], ...] = (
+    ("width_multiplier", "Width multiplier", "The network with all layers narrower by one factor,", width_multiplier),
+    ("bottleneck", "Bottleneck", "The network with fewer channels inside its blocks alone,", bottleneck),
+)  # fmt: skip
 
 
 class Twin(NamedTuple):
@@ -49,13 +60,16 @@ def twins(history: History) -> dict[TwinName, Twin]:
         return {}
     first, whole = dense_epochs(spec), spec.epochs
     days = f"{first} {'epoch' if first == 1 else 'epochs'}"
+    shared = {"shared": spec.protocol_options.shared} if spec.resolved_granularity == "channel" else {}  # type: ignore[attr-defined]
     masked = common(spec) | {
         "criterion": spec.criterion, "criterion_options": spec.criterion_options, "sparsity": spec.sparsity, "granularity": spec.granularity,
-        "allocation": spec.allocation, "allocation_options": spec.allocation_options, "parent": parent,
+        "allocation": spec.allocation, "allocation_options": spec.allocation_options, "parent": parent, "protocol_options": shared,
     }  # fmt: skip
+    left = macs_left(history)
+    by_compute = max(first, int(first * spec.model_entry.macs / left)) if left else first
     scratch, dense = {**masked, "protocol": "from_scratch"}, {**common(spec), "protocol": "dense", "criterion": None}
     control = {**masked, "protocol": "mask_control", "epochs": whole}
-    made = (
+    made: tuple[Twin, ...] = (
         Twin("scratch_e", "Scratch-E", f"The same architecture, drawn anew, trained {days}: as long as the dense network by itself.",
              RunSpec(**scratch, epochs=first)),
         Twin("equal_pipeline", "Equal pipeline", f"The same architecture, drawn anew, trained {whole} epochs: as long as all of the pruned run.",
@@ -64,13 +78,41 @@ def twins(history: History) -> dict[TwinName, Twin]:
         Twin("dense_longer", "Dense-longer", f"The full network, trained {whole} epochs: as long as all of the pruned run.",
              RunSpec(**dense, epochs=whole)),
         Twin("random", "Random mask", "The same first weights, as many of them kept, anywhere.",
-             RunSpec(**control, protocol_options={"mask": "random"})),
+             RunSpec(**control | {"protocol_options": {**shared, "mask": "random"}})),
         Twin("shuffled", "Shuffled mask", "The same first weights, as many kept in each layer, chosen at random.",
-             RunSpec(**control, protocol_options={"mask": "shuffled"})),
+             RunSpec(**control | {"protocol_options": {**shared, "mask": "shuffled"}})),
         Twin("inverted", "Inverted mask", "The same first weights, exactly the others kept.",
-             RunSpec(**control, protocol_options={"mask": "inverted"})),
+             RunSpec(**control | {"protocol_options": {**shared, "mask": "inverted"}})),
     )  # fmt: skip
-    return {twin.name: twin for twin in made}
+    if by_compute > first:
+        about = f"The same architecture, drawn anew, trained {by_compute} epochs: with as many multiply-adds as the dense network by itself took."
+        made = (*made, Twin("scratch_b", "Scratch-B", about, RunSpec(**scratch, epochs=by_compute)))
+    found = {twin.name: twin for twin in (*made, *narrower(history, dense, first))}
+    return {name: found[name] for name in get_args(TwinName) if name in found}
+
+
+def narrower(history: History, dense: Mapping[str, Any], epochs: int) -> Iterator[Twin]:
+    """Plainly smaller networks with at most as many parameters as surgery left, where there was any; none where a family has none so small."""
+    spec = history.spec
+    if spec is None or history.shrunk is None or spec.model_options.profile:  # type: ignore[attr-defined]
+        return
+    most = history.shrunk.parameters[1]
+    for name, title, about, family in FAMILIES:
+        try:
+            profile = family(spec.model_entry, most).profile
+        except ValueError:
+            continue
+        options = spec.model_options.model_copy(update={"profile": profile})
+        yield Twin(name, title, f"{about} and no more parameters, trained {epochs} {'epoch' if epochs == 1 else 'epochs'}.",
+                   RunSpec(**{**dense, "model_options": options}, epochs=epochs))  # fmt: skip
+
+
+def macs_left(history: History) -> int:
+    """Multiply-adds of one image that a finished run's network takes: of what surgery left, else of the weights that are not 0."""
+    if history.shrunk is not None:
+        return history.shrunk.macs[1]
+    positions = {layer.name: layer.positions for layer in history.spec.model_entry.layers} if history.spec else {}
+    return sum(layer.kept * positions[layer.name] for layer in history.layers if layer.name in positions)
 
 
 def train_longer(history: History, epochs: int) -> RunSpec:

@@ -109,7 +109,7 @@ class Model(Entry, Anatomy):
         # Seconds follow the multiply-adds; narrow networks keep a core less busy, so that theirs are a guess from below.
         seconds = self.reference_seconds * anatomy.macs / self.macs
         title = f"{self.title} {options.size}".strip()
-        return self.model_copy(update=dict(anatomy) | {"classes": classes, "reference_seconds": seconds, "title": title})
+        return self.model_copy(update=dict(anatomy) | {"classes": classes, "reference_seconds": seconds, "title": title}).removing(None)
 
     def removing(self, shared: bool | None) -> Self:
         """The same network with shared channels among those that may be removed, in its order, or not; None: only where it has no others."""

@@ -16,7 +16,7 @@ from prune_core.events import to_json
 from prune_core.history import History
 from prune_core.parents import Inherited, mask_checksum
 from prune_core.steps import Train
-from prune_core.twins import train_longer, twins
+from prune_core.twins import macs_left, train_longer, twins
 
 PARENTS = {
     "at_the_start": RunSpec(sparsity=0.95, epochs=2),
@@ -169,6 +169,26 @@ def test_a_dense_run_can_be_trained_longer(tmp_path):
     assert twins(history) == {}
 
 
+def test_scratch_b_computes_as_much_as_the_dense_network_did_within_an_epoch(families):
+    history = families["channels"].history
+    made, after, before = twins(history), history.shrunk.macs[1], history.shrunk.macs[0]
+    dense, longer = made["dense"].spec.epochs * before, made["scratch_b"].spec.epochs * after
+    assert dense - after < longer <= dense
+    assert macs_left(history) == after
+
+
+def test_plainly_smaller_twins_have_no_more_parameters_and_weights_of_their_own(families):
+    history = families["channels"].history
+    narrow = twins(history)["width_multiplier"].spec
+    assert (
+        narrow.model_entry.parameters
+        <= history.shrunk.parameters[1]
+        < narrow.model_copy(update={"model_options": history.spec.model_options}).model_entry.parameters
+    )
+    assert narrow.parent is None
+    assert "bottleneck" not in twins(history)  # a chain has no blocks
+
+
 def test_twins_of_other_seeds_are_one_group_and_of_other_runs_are_not(families):
     family = families["at_the_start"]
     other = Family.__new__(Family)
@@ -184,7 +204,9 @@ def test_twins_of_other_seeds_are_one_group_and_of_other_runs_are_not(families):
 
 def test_epochs_are_those_of_the_dense_network_or_of_the_whole_pipeline(families):
     by_name = {n: t.spec.epochs for n, t in twins(families["in_steps"].history).items()}
-    assert by_name == {"scratch_e": 2, "equal_pipeline": 3, "dense": 2, "dense_longer": 3, "random": 3, "shuffled": 3, "inverted": 3}
+    assert by_name == {
+        "scratch_e": 2, "scratch_b": 20, "equal_pipeline": 3, "dense": 2, "dense_longer": 3, "random": 3, "shuffled": 3, "inverted": 3
+    }  # fmt: skip
     at_the_start = twins(families["at_the_start"].history)
     assert at_the_start["scratch_e"].spec == at_the_start["equal_pipeline"].spec
 
