@@ -94,6 +94,16 @@ def criterion_problems(spec: "RunSpec") -> list[Problem]:
         takes = spec.dataset_entry.shape
         fits = sorted(m.name for m in catalogue.models.values() if m.channel_groups and m.input_shape == takes)
         problems.append(Problem("model", f"{spec.model} has no channels to prune. Models that have: {', '.join(fits)}."))
+    goes_with = spec.protocol_entry.criteria
+    if goes_with and entry.name not in goes_with:
+        problems.append(
+            Problem("criterion", f"{spec.protocol} prunes by what it trained for, got {entry.name}. Choices: {', '.join(goes_with)}.")
+        )
+    if "factors" in entry.needs and entry.name not in goes_with and "parent" not in spec.protocol_entry.uses:
+        able = sorted(p.name for p in catalogue.protocols.values() if entry.name in p.criteria)
+        problems.append(
+            Problem("criterion", f"{entry.name} reads factors, which {spec.protocol} does not train. Protocols that do: {', '.join(able)}.")
+        )
     if "batch_norm" in entry.needs and not spec.normalises:
         ranks = sorted(c.name for c in catalogue.criteria.values() if "channel" in c.granularities and "batch_norm" not in c.needs)
         problems.append(Problem("criterion", f"{entry.name} reads batch norm, which {spec.model} has not. Choices: {', '.join(ranks)}."))
@@ -199,6 +209,8 @@ def score_problems(spec: "RunSpec") -> list[Problem]:
     for name in getattr(spec.protocol_options, "criteria", ()):
         if name not in catalogue.criteria:
             problems.append(Problem("protocol_options.criteria", unknown(name, catalogue.criteria)))
+        elif "factors" in catalogue.criteria[name].needs:
+            problems.append(Problem("protocol_options.criteria", f"{name} reads factors, which {spec.protocol} does not train."))
         elif why := (without_batch_norm if judging else nothing_to_rank)(catalogue.criteria[name], spec.model_entry):
             problems.append(Problem("protocol_options.criteria", why))
     for s in getattr(spec.protocol_options, "sparsities", ()):

@@ -44,12 +44,15 @@ class Frozen(BaseModel):
 
 
 class Initialise(Frozen):
-    """Draw every weight. `purpose` and `index` name the random stream: a re-initialisation never repeats the first draw."""
+    """Draw every weight; batch norm's scales begin at `scale`. `purpose` and `index` name the random stream: a re-initialisation never
+    repeats the first draw.
+    """
 
     kind: Literal["initialise"] = "initialise"
     initialisation: str
     purpose: Literal["initialise", "reinitialise"] = "initialise"
     index: int | None = None
+    scale: float = 1.0
 
     @property
     def words(self) -> str:
@@ -188,6 +191,7 @@ class Train(Frozen):
 
     `order` names the random stream that shuffles the images, `order_from` its index at the run's first epoch. `gathers`: Fisher's score of every
     channel is gathered on the way, for the removal that follows. `looks`: the network is measured at the end, and not only every epoch.
+    `penalty`: strength of an L1 penalty on batch norm's scales. `factors`: strength of one on a factor of its own for every channel.
     """
 
     kind: Literal["train"] = "train"
@@ -199,11 +203,15 @@ class Train(Frozen):
     order_from: int = 0
     gathers: bool = False
     looks: bool = True
+    penalty: float = 0.0
+    factors: float = 0.0
 
     @property
     def words(self) -> str:
         n = self.until - self.start
-        return f"Train {n:.4g} {'epoch' if n == 1 else 'epochs'} at learning rate {self.lr:g}"
+        pulled = f", batch norm's scales pulled to 0 by {self.penalty:g}" if self.penalty else ""
+        pulled = f", with a factor on every channel that is pulled to 0 by {self.factors:g}" if self.factors else pulled
+        return f"Train {n:.4g} {'epoch' if n == 1 else 'epochs'} at learning rate {self.lr:g}{pulled}"
 
 
 class Evaluate(Frozen):

@@ -256,7 +256,7 @@ class Criterion(Entry):
     formula: str
     channel_function: str = Field("", description="Dotted path of what ranks channels, where `function` ranks weights alone.")
     channel_formula: str = Field("", description="Of a channel's score, where it is not that of a weight's.")
-    needs: frozenset[Literal["data", "labels", "gradients", "per_sample", "curvature", "batch_norm", "trained", "recorded"]]
+    needs: frozenset[Literal["data", "labels", "gradients", "per_sample", "curvature", "batch_norm", "trained", "recorded", "factors"]]
     granularities: frozenset[Granularity]
     default_allocation: str = "global"
     rounds: int = Field(1, description="Rounds of a pruning at the start, where nobody says another number.")
@@ -284,6 +284,7 @@ class Protocol(Entry):
     uses: frozenset[Literal["criterion", "sparsity", "granularity", "allocation", "training", "parent"]]
     short: str = Field(description="Two or three words for a button: 'At the start'.")
     granularities: frozenset[Granularity] = Field(frozenset({"weight", "channel"}), description="What it can remove.")
+    criteria: tuple[str, ...] = Field((), description="The criteria that it goes with, the first of them for choice; empty: all that fit.")
     trains_first: bool = Field(
         False, description="Whether it trains before it asks a criterion, which may then read what training recorded."
     )

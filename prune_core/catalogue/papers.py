@@ -43,6 +43,7 @@ LIU_2017 = Paper(
     authors="Liu, Li, Shen, Huang, Yan & Zhang", title="Learning efficient convolutional networks through network slimming", year=2017,
     venue="ICCV",
 )  # fmt: skip
+HUANG_2018 = Paper(authors="Huang & Wang", title="Data-driven sparse structure selection for deep neural networks", year=2018, venue="ECCV")
 BARTOLDSON_2020 = Paper(
     authors="Bartoldson, Morcos, Barbu & Erlebacher", title="The generalization-stability tradeoff in neural network pruning", year=2020,
     venue="NeurIPS",

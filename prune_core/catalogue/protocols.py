@@ -127,6 +127,36 @@ class IterativeOptions(PruningOptions):
         return super().resolved(fields).model_copy(update={"finetune_lr": rate})
 
 
+class PulledOptions(PruningOptions):
+    """What protocols have in common that pull structures to 0 while they train, then prune once and fine-tune."""
+
+    finetune: float = Field(
+        0.2,
+        ge=0,
+        lt=1,
+        title="Part for fine-tuning",
+        description="The part of the epochs that is left for after the pruning; the papers take a fifth.",
+    )
+    finetune_lr: float | None = Field(None, gt=0, le=100, description="Learning rate after the pruning. Default: a hundredth of the first.")
+
+    def resolved(self, fields: Mapping[str, Any]) -> Self:
+        rate = fields["lr"] / 100 if self.finetune_lr is None else self.finetune_lr
+        return super().resolved(fields).model_copy(update={"finetune_lr": rate})
+
+
+class SlimmingOptions(PulledOptions):
+    penalty: float = Field(
+        1e-4, ge=0, le=1, description="Strength of the L1 penalty on batch norm's scales: 1e-4 for VGG, 1e-5 for ResNets, as published."
+    )
+    scale: float = Field(
+        0.5, gt=0, le=10, title="First scales", description="Where batch norm's scales begin; usually 1, in the paper 0.5."
+    )
+
+
+class StructureOptions(PulledOptions):
+    strength: float = Field(0.01, ge=0, le=10, description="How hard the factors are pulled to 0; the released configuration has 0.01.")
+
+
 class OneAtATimeOptions(RemovingOptions):
     every: int = Field(
         20,
@@ -250,6 +280,18 @@ ONE_AT_A_TIME = Protocol(
     options=OneAtATimeOptions, papers=(papers.THEIS_2018, papers.CROWLEY_2018), uses=frozenset({"criterion", "sparsity", "granularity", "training"}),
     granularities=frozenset({"channel"}),
 )  # fmt: skip
+CUTTING = frozenset({"criterion", "sparsity", "granularity", "allocation", "training"})
+SLIMMING = Protocol(
+    name="slimming", title="Network slimming", short="By slimming", trains_first=True, function="prune_core.protocols.slimming:plan",
+    summary="Train with a penalty on batch norm's scales, prune the channels with the smallest, fine-tune.", options=SlimmingOptions,
+    papers=(papers.LIU_2017,), uses=CUTTING, granularities=frozenset({"channel"}), criteria=("bn_scale", "expected_bn"),
+)  # fmt: skip
+STRUCTURE_SELECTION = Protocol(
+    name="structure_selection", title="Sparse structure selection", short="By factors", trains_first=True, options=StructureOptions,
+    summary="Train with a factor on every channel that is pulled to 0, prune the channels with the smallest, fine-tune.",
+    function="prune_core.protocols.structure_selection:plan", papers=(papers.HUANG_2018,), uses=CUTTING, granularities=frozenset({"channel"}),
+    criteria=("structure_scale",),
+)  # fmt: skip
 DENSE = Protocol(
     name="dense", title="No pruning", short="Not at all", summary="Train the full network: the reference for every other run.",
     function="prune_core.protocols.dense:plan", options=TrainingOptions, uses=frozenset({"training"}),
@@ -291,4 +333,16 @@ TRAIN_LONGER = Protocol(
     function="prune_core.protocols.train_longer:plan", options=TrainLongerOptions, uses=MASKED,
 )  # fmt: skip
 
-PROTOCOLS = (PRUNE_AT_INIT, ITERATIVE, ONE_AT_A_TIME, DENSE, SCORE, JUDGE, FROM_SCRATCH, MASK_CONTROL, TRAIN_LONGER)
+PROTOCOLS = (
+    PRUNE_AT_INIT,
+    ITERATIVE,
+    ONE_AT_A_TIME,
+    SLIMMING,
+    STRUCTURE_SELECTION,
+    DENSE,
+    SCORE,
+    JUDGE,
+    FROM_SCRATCH,
+    MASK_CONTROL,
+    TRAIN_LONGER,
+)

@@ -37,6 +37,7 @@ class Scoring(Generic[O]):
     groups: name -> channel group, in the order of the network; empty where single weights are ranked.
     recorded: name -> what training recorded of the weight; empty where the entry does not need it.
     left: name -> bool tensor of the weight's shape, what prunings before this one left; empty where there were none, or channels are ranked.
+    factors: name of a channel group -> the factors (channels,) that training put on its channels; empty where it put none.
     """
 
     model: nn.Module
@@ -50,3 +51,4 @@ class Scoring(Generic[O]):
     groups: Mapping[str, ChannelGroup] = field(default_factory=dict)
     recorded: Mapping[str, Recorded] = field(default_factory=dict)
     left: Mapping[str, Tensor] = field(default_factory=dict)
+    factors: Mapping[str, Tensor] = field(default_factory=dict)

@@ -29,13 +29,16 @@ class Position(NamedTuple):
 
 
 def pack(
-    network: Network, optimiser: Optimiser, clock: Clock, position: Position, fingerprint: str
+    network: Network, optimiser: Optimiser, clock: Clock, position: Position, fingerprint: str, scales: Mapping[str, torch.Tensor]
 ) -> tuple[dict[str, NDArray], dict[str, str]]:
-    """Tensors and metadata of a checkpoint."""
+    """Tensors and metadata of a checkpoint. scales: of factors that are being trained; mostly none."""
     tensors = {f"weights/{name}": array(t) for name, t in network.module.state_dict().items()}
     tensors |= {f"optimiser/{name}": array(t) for name, t in optimiser.state.items()}
     masks, shapes = packed_masks(network.masks)
     tensors |= {f"mask/{name}": m for name, m in masks.items()}
+    tensors |= {f"scales/{name}": array(t) for name, t in scales.items()} | {
+        f"factors/{name}": array(t) for name, t in network.factors.items()
+    }
     tensors |= {"sums/loss": array(clock.sums.loss), "sums/correct": array(clock.sums.correct)}
     inner = {"iteration": clock.iteration, "images": clock.sums.images, "epoch_seconds": clock.sums.seconds, **position._asdict()}
     told = {"format": FORMAT, "fingerprint": fingerprint, "position": json.dumps(inner), "shapes": json.dumps(shapes)}
@@ -53,10 +56,15 @@ def masks_of(tensors: Arrays, metadata: Mapping[str, str]) -> dict[str, torch.Te
     return unpacked_masks(packed, json.loads(metadata["shapes"]))
 
 
+def part(tensors: Arrays, prefix: str) -> dict[str, torch.Tensor]:
+    """The tensors whose names begin so, without that."""
+    return {name.removeprefix(prefix): torch.from_numpy(t.copy()) for name, t in tensors.items() if name.startswith(prefix)}
+
+
 def unpack(tensors: Arrays, metadata: Mapping[str, str], network: Network, optimiser: Optimiser, clock: Clock) -> Position:
     """Set network, optimiser and clock to a checkpoint's state; returns where to go on. The network has been shrunk where the checkpoint's was."""
-    weights = {name.removeprefix("weights/"): torch.from_numpy(t.copy()) for name, t in tensors.items() if name.startswith("weights/")}
-    load_weights(network, weights)
+    load_weights(network, part(tensors, "weights/"))
+    network.factors = part(tensors, "factors/")
     if masks := masks_of(tensors, metadata):
         network.apply_masks(masks, None)
     for name, state in optimiser.state.items():

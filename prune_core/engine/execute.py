@@ -55,8 +55,9 @@ from .reading import Reading
 from .recording import Recording
 from .removing import remove
 from .shrinking import shrink
+from .sparsifying import Penalty, Scales
 from .survey import Survey
-from .training import Clock, Sums, learning_rate, train
+from .training import Beside, Clock, Sums, learning_rate, train
 
 REPORT_SECONDS = 0.1
 FEW_EPOCHS = 10
@@ -151,6 +152,7 @@ class Execution:
         self.held: dict[str, Survey] = {}
         self.answer: tuple[Score, Scores] | None = None
         self.gathering: Gathering | None = None
+        self.scales: Scales | None = None
         self.test: Quality | None = None
         self.saved: tuple[int, int, int] | None = None  # step, event and iteration of the last checkpoint
         self.broken_off = False  # stopped inside a step, which is to be gone on with
@@ -205,7 +207,7 @@ class Execution:
     def initialise(self, step: Initialise) -> Iterator[Event]:
         from ..models.initialisation import initialise
 
-        initialise(self.network.module, step.initialisation, generator(seed_of(self.spec.seed, step.purpose, step.index)))
+        initialise(self.network.module, step.initialisation, generator(seed_of(self.spec.seed, step.purpose, step.index)), step.scale)
         self.optimiser = self.new_optimiser()
         self.network.clear_pruned(self.optimiser)
         return iter(())
@@ -214,9 +216,8 @@ class Execution:
         if self.clock.iteration == 0:
             yield Evaluated(epoch=0.0, part="validation", quality=self.quality("validation"))
         points = self.looks()
-        self.gathering = Gathering(self.network) if step.gathers else None
         pause = partial(self.pause, step=step, points=points)
-        for _ in train(self.spec, step, self.network, self.optimiser, self.lessons, self.clock, pause, self.gathering):
+        for _ in train(self.spec, step, self.network, self.optimiser, self.lessons, self.clock, pause, self.beside(step)):
             iteration, epoch = self.clock.iteration, self.clock.epoch
             if iteration in points or (step.looks and iteration == self.clock.at(step.until)):
                 yield Evaluated(epoch=epoch, part="validation", quality=self.quality("validation"))
@@ -230,6 +231,16 @@ class Execution:
         if self.gathering is not None:
             self.gathering.end()
             self.scores, self.gathering = self.gathering.scores(), None
+        if self.scales is not None:
+            self.network.factors, self.scales = self.scales.fold(), None
+
+    def beside(self, step: Train) -> list[Beside]:
+        """What listens to a training step, or pulls at the network beside the loss."""
+        self.gathering = Gathering(self.network) if step.gathers else None
+        if step.factors and self.scales is None:
+            self.scales = Scales(self.network, step.factors)
+        penalty = Penalty(self.network, step.penalty) if step.penalty else None
+        return [each for each in (self.gathering, self.scales, penalty) if each is not None]
 
     def pause(self, iteration: int, step: Train, points: set[int]) -> bool:
         trained = (iteration - self.clock.at(step.start)) * self.spec.dataset_entry.train // self.clock.per_epoch
@@ -343,9 +354,8 @@ class Execution:
             self.scores is not None or self.gathering is not None or self.held or self.test is not None or here == self.saved
         ):  # there again is no way further
             return
-        tensors, metadata = checkpoint.pack(
-            self.network, self.optimiser, self.clock, Position(self.step, self.number, self.seconds()), self.fingerprint
-        )
+        position, scales = Position(self.step, self.number, self.seconds()), self.scales.state() if self.scales else {}
+        tensors, metadata = checkpoint.pack(self.network, self.optimiser, self.clock, position, self.fingerprint, scales)
         self.files.save_checkpoint(self.number, tensors, metadata)
         self.last_checkpoint, self.saved = time.monotonic(), here
 
@@ -357,6 +367,10 @@ class Execution:
                     self.network.shrink()
                     self.optimiser = self.new_optimiser()
                 self.step, self.number, self.before = checkpoint.unpack(tensors, metadata, self.network, self.optimiser, self.clock)
+                step = self.plan[self.step] if self.step < len(self.plan) else None
+                if isinstance(step, Train) and step.factors and (scales := checkpoint.part(tensors, "scales/")):
+                    self.scales = Scales(self.network, step.factors)
+                    self.scales.restore(scales)
                 self.saved = (self.step, self.number, self.clock.iteration)
                 return True
         return False

@@ -39,7 +39,7 @@ class Gathering:
         return heard
 
     @torch.no_grad()
-    def take(self, images: int) -> None:
+    def __call__(self, images: int, lr: float) -> None:
         """After the backward pass of a batch's mean loss: what it says of every channel."""
         products: dict[str, Tensor] = {}
         for name, x in self.read.items():

@@ -30,6 +30,7 @@ class Network:
     shapes: of the parameters as they were built; masks: name -> bool tensor of that shape, for parameters that something was pruned from.
     mask: float32 (P,) of zeros and ones, or None where nothing is to be held at 0.
     standing: after surgery, name of every channel group -> bool (channels,), those that the module still has; None before.
+    factors: name of a group -> factors (channels,) that training put on its channels, float64 on the CPU; empty where it put none.
     recording: what notes the path of every weight in training, or None where no criterion asks for it.
 
     Masks, and what is told of layers and channels, speak of the network as it was built, before surgery and after.
@@ -41,6 +42,7 @@ class Network:
         self.masks: dict[str, Tensor] = {}
         self.standing: dict[str, Tensor] | None = None
         self.recording: Recording | None = None
+        self.factors: dict[str, Tensor] = {}
         self.take(built(entry, options).to(device))
         self.shapes = {name: p.shape for name, p in self.parameters.items()}
 

@@ -73,7 +73,18 @@ def question(step: Score, network: Network, data: Data, seed: int, masks: Mappin
         batches = prepared(network.module, data, options, seed, images_round(step, options)) if isinstance(options, DataOptions) else []
         try:
             yield Scoring(
-                network.module, weights, units, batches, options, chance, network.entry.input_shape, masks, groups, recorded, left
+                network.module,
+                weights,
+                units,
+                batches,
+                options,
+                chance,
+                network.entry.input_shape,
+                masks,
+                groups,
+                recorded,
+                left,
+                network.factors,
             )
         except CriterionError as error:
             raise RunError(str(error)) from error

@@ -1,7 +1,7 @@
 """The one training loop."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -14,11 +14,11 @@ from ..streams import seed_of
 from .augmentation import drawn
 from .dataset import Images
 from .errors import RunError
-from .gathering import Gathering
 from .masks import generator
 from .network import Network
 from .optimiser import Optimiser
 
+Beside = Callable[[int, float], None]
 LOOK_EVERY = 50  # iterations between two looks at the loss: looking waits for a GPU
 
 
@@ -65,11 +65,11 @@ def learning_rate(step: Train, epoch: float) -> float:
 
 def train(
     spec: RunSpec, step: Train, network: Network, optimiser: Optimiser, images: Images, clock: Clock, pause: Callable[[int], bool],
-    gathering: Gathering | None = None,
+    beside: Sequence[Beside] = (),
 ) -> Iterator[None]:  # fmt: skip
     """Steps from the clock's iteration to the end of the step; hands back control wherever `pause(iteration)` says so.
 
-    gathering: what listens to the passes, if anything does.
+    beside: called after every backward pass with the number of images and the learning rate: what listens to training, or pulls at it.
 
     Raises RunError when the loss is no longer a number.
     """
@@ -88,8 +88,8 @@ def train(
         loss = F.cross_entropy(logits, y)
         network.gradient.zero_()
         loss.backward()
-        if gathering is not None:
-            gathering.take(len(y))
+        for each in beside:
+            each(len(y), learning_rate(step, clock.epoch))
         network.mask_gradient()
         optimiser.step(learning_rate(step, clock.epoch))
         clock.sums.loss.add_(loss.detach(), alpha=len(y))

@@ -58,8 +58,8 @@ INITIALISATIONS: dict[str, Draw] = {
 
 
 @torch.no_grad()
-def initialise(model: nn.Module, initialisation: str, generator: Generator) -> None:
-    """Draw every weight of a network on the CPU, in the order of its modules, and set everything else to its start."""
+def initialise(model: nn.Module, initialisation: str, generator: Generator, scale: float = 1.0) -> None:
+    """Draw every weight of a network on the CPU, in the order of its modules, and set everything else to its start; batch norm's scales to `scale`."""
     draw = INITIALISATIONS[initialisation]
     for module in model.modules():
         if isinstance(module, nn.Linear | nn.Conv2d):
@@ -68,3 +68,4 @@ def initialise(model: nn.Module, initialisation: str, generator: Generator) -> N
                 module.bias.zero_()
         elif isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
             module.reset_parameters()
+            module.weight.mul_(scale)

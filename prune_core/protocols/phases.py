@@ -1,9 +1,11 @@
 """Training phases of a resolved spec, and its end."""
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from ..spec import RunSpec
 from ..steps import Evaluate, Measure, Shrink, Step, Train
+from .schedules import score_and_prune
 
 Order = Literal["order", "reorder"]
 
@@ -18,6 +20,15 @@ def phase(spec: RunSpec, start: float, until: float, order: Order = "order", ord
     assert spec.lr is not None
     milestones = tuple(start + (until - start) * f for f in spec.lr_milestones or ())
     return [Train(start=start, until=until, lr=spec.lr, milestones=milestones, order=order, order_from=order_from)]
+
+
+def pulled(spec: RunSpec, by: Mapping[str, float]) -> list[Step]:
+    """Training that pulls structures to 0, one pruning of a resolved spec, and the rest of the epochs for fine-tuning. by: fields of the training."""
+    options: Any = spec.protocol_options
+    cut = spec.epochs * (1 - options.finetune)
+    first = [step.model_copy(update=dict(by)) for step in phase(spec, 0, cut)]
+    rest = [Train(start=cut, until=spec.epochs, lr=options.finetune_lr)] if spec.epochs > cut else []
+    return [*first, *score_and_prune(spec, spec.sparsity, 1), *surgery(spec), *rest, *ending(spec)]
 
 
 def surgery(spec: RunSpec) -> list[Step]:

@@ -128,4 +128,17 @@ SKELETONIZATION = Criterion(
     who_goes="least relevant {}",
 )  # fmt: skip
 
-CHANNELS = (L2_NORM, L1_NORM, BN_SCALE, EXPECTED_BN, MEAN_ACTIVATION, SKELETONIZATION)
+STRUCTURE_SCALE = Criterion(
+    name="structure_scale", title="Structure scale", summary="Keeps the channels whose factor stayed largest while training pulled all of them to 0.",
+    function="prune_core.criteria.structure_scale:score", options=ScopeOptions, formula=r"s_k = \lambda_k \ge 0", papers=(papers.HUANG_2018,),
+    needs=frozenset({"factors", "trained"}), granularities=frozenset({"channel"}),
+    deviations=(
+        "The paper removes what has a factor of exactly 0, however much that is; here as much as was asked, zeros first.",
+        "The paper also scales whole residual branches and groups of convolutions; here channels alone.",
+        "A factor stands on all that reads a channel, so that it can be put into those weights at the end, batch norm or not.",
+    ),
+    oracle="The recursion on one number, by hand to its fixed point; a network before and after its factors went into the weights.", family="gates",
+    who_goes="smallest-scaled {}",
+)  # fmt: skip
+
+CHANNELS = (L2_NORM, L1_NORM, BN_SCALE, EXPECTED_BN, MEAN_ACTIVATION, SKELETONIZATION, STRUCTURE_SCALE)
