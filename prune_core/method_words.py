@@ -12,7 +12,8 @@ from .spec_words import ABSENT, title_of, value_of
 
 NEEDS = {
     "data": "training images", "labels": "their labels", "gradients": "one backward pass",
-    "per_sample": "the gradient of each image alone", "curvature": "second derivatives of the loss", "batch_norm": "batch norm behind what it ranks",
+    "per_sample": "the gradient of each image alone", "factors": "a factor on every channel that was trained",
+    "curvature": "second derivatives of the loss", "batch_norm": "batch norm behind what it ranks",
     "recorded": "what training records of every weight", "trained": "the weights, best after some training",
 }  # fmt: skip
 USES = {"training": "trains the network", "criterion": "asks a criterion", "sparsity": "removes a chosen share"}

@@ -93,6 +93,14 @@ class RunSpec(BaseModel):
         if not isinstance(data, dict):
             raise SpecError([Problem("spec", f"must be an object of fields and values, got {shown(data)}.")])
         data, problems = dict(data), []
+        protocol = data.get("protocol")
+        if (
+            "criterion" not in data
+            and isinstance(protocol, str)
+            and protocol in catalogue.protocols
+            and catalogue.protocols[protocol].criteria
+        ):
+            data["criterion"] = catalogue.protocols[protocol].criteria[0]
         for field, table in TABLES.items():
             name = data.get(field, DEFAULTS.get(field))
             if name is None and isinstance(data.get(f"{field}_options"), dict) and data.pop(f"{field}_options"):

@@ -60,7 +60,7 @@ def agreement(ask: Ask, criterion: Criterion, model: Model) -> None:
 def unfit(criterion: Criterion, model: Model) -> str:
     """Why a criterion, as it comes, can't rank a network before any training, in words; empty where it can."""
     if not asks_untrained(criterion):
-        return f"{criterion.title} reads what training recorded, and nothing is trained here."
+        return f"{criterion.title} reads what training {'recorded' if 'recorded' in criterion.needs else 'left on channels'}, and nothing is trained here."
     options = criterion.options()
     assert isinstance(options, ScopeOptions)
     return nothing_to_rank(criterion, model, "title") or options.too_many(model.weights)
@@ -73,7 +73,7 @@ def asked_here() -> list[Criterion]:
 
 def asks_untrained(criterion: Criterion) -> bool:
     """Whether a criterion can be asked before any training."""
-    return "recorded" not in criterion.needs
+    return not criterion.needs & {"recorded", "factors"}
 
 
 def labels(ask: Ask) -> str:

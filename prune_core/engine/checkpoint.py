@@ -5,6 +5,7 @@ Random generators are not among it: every draw is derived from (seed, purpose, i
 
 import json
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,6 +18,7 @@ from .optimiser import Optimiser
 from .training import Clock, Sums
 
 FORMAT = "1"
+NOTHING: Mapping[str, torch.Tensor] = MappingProxyType({})
 Shapes = Mapping[str, Sequence[int]]
 
 
@@ -29,7 +31,7 @@ class Position(NamedTuple):
 
 
 def pack(
-    network: Network, optimiser: Optimiser, clock: Clock, position: Position, fingerprint: str, scales: Mapping[str, torch.Tensor]
+    network: Network, optimiser: Optimiser, clock: Clock, position: Position, fingerprint: str, scales: Mapping[str, torch.Tensor] = NOTHING
 ) -> tuple[dict[str, NDArray], dict[str, str]]:
     """Tensors and metadata of a checkpoint. scales: of factors that are being trained; mostly none."""
     tensors = {f"weights/{name}": array(t) for name, t in network.module.state_dict().items()}

@@ -175,7 +175,7 @@ def test_other_fractions_make_another_run():
 def test_what_is_held_beside_a_run_names_the_same_fractions():
     history = History.of(event for _, event in run(GIVEN.model_copy(update={"epochs": 1})))
     masked = [twin.spec for twin in twins(history).values() if twin.spec.parent]
-    assert len(masked) == 5
+    assert len(masked) == 6
     assert all(spec.allocation_options == GIVEN.allocation_options for spec in masked)
 
 

@@ -44,6 +44,7 @@ def network():
         for layer in entry.layers:
             net.parameters[layer.name].grad.normal_(generator=chance)
         net.recording.step(1e-3)
+    net.factors = {g.name: torch.rand(g.channels, generator=chance, dtype=torch.float64) for g in entry.channel_groups}
     return net
 
 
@@ -121,6 +122,7 @@ class TestEveryCriterion:
             for name, noted in network.recorded(("conv1.weight", "conv2.weight")).items():
                 for tensor in noted:
                     tensor.copy_((tensor[order] if name == "conv1.weight" else tensor[:, order]).clone())
+            network.factors["conv1"] = network.factors["conv1"][order]
         after = score(asked(entry, granularity), network, data, 0)
         name = "conv1.weight" if granularity == "weight" else "conv1"
         torch.testing.assert_close(after[name], before[name][order], rtol=1e-4, atol=min(1e-7, 1e-5 * largest(before)))
@@ -131,6 +133,7 @@ class TestEveryCriterion:
         with torch.no_grad():
             for parameter in network.parameters.values():
                 parameter.add_(torch.randn(parameter.shape, generator=chance) * 0.1)
+        network.factors = {name: factors / 2 for name, factors in network.factors.items()}
         after = score(asked(entry, granularity), network, data, 0)
         assert entry.control == all(before[name].equal(after[name]) for name in before)
 
@@ -154,7 +157,10 @@ class TestEveryCriterion:
     def test_a_run_removes_exactly_half_of_the_channels(self, entry, granularity):
         if granularity == "weight":
             pytest.skip("runs of tests/contracts/test_execution.py remove weights")
-        spec = RunSpec(model="small_conv", criterion=entry.name, granularity=granularity, sparsity=0.5, epochs=0)
+        protocol = next(
+            (p.name for p in catalogue.protocols.values() if "factors" in entry.needs and entry.name in p.criteria), "prune_at_init"
+        )
+        spec = RunSpec(model="small_conv", protocol=protocol, criterion=entry.name, granularity=granularity, sparsity=0.5, epochs=0)
         events = [e for _, e in execute(spec)]
         *rounds, pruned = (e for e in events if e.kind == "pruned")
         assert len(rounds) + 1 == entry.rounds
@@ -256,7 +262,7 @@ class TestGradientOptions:
         assert set(scores) == {"conv2.weight", "conv3.weight"}
 
 
-@pytest.mark.parametrize("name", [name for name, entry in catalogue.criteria.items() if "recorded" not in entry.needs])
+@pytest.mark.parametrize("name", [name for name, entry in catalogue.criteria.items() if not entry.needs & {"recorded", "factors"}])
 def test_scores_without_training_are_asked_with_the_labels_where_a_criterion_looks_at_them(name):
     asked = {"criteria": (name,), "classes": "all", "labels": "shuffled"}
     steps = plan(RunSpec(protocol="score", model="small_conv", protocol_options=asked))

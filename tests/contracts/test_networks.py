@@ -108,7 +108,7 @@ def test_channels_that_are_removed_stay_silent_through_training(name):
     assert sum(layer.kept for layer in net.kept_channels()) == sum(len(s) - int((s == s.min()).sum()) for s in scores.values())
 
 
-GATED = [c.name for c in catalogue.criteria.values() if "channel" in c.granularities and "batch_norm" not in c.needs]
+GATED = [c.name for c in catalogue.criteria.values() if "channel" in c.granularities and not c.needs & {"batch_norm", "factors"}]
 
 
 @pytest.mark.parametrize("criterion", GATED)

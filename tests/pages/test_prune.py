@@ -107,7 +107,10 @@ def test_what_training_records_is_offered_only_where_there_is_training_first(pag
     title = catalogue.criteria["karnin"].title
     shown = page("prune.py")
     assert title not in box(shown, "Criterion").options
-    assert "asks before any. Protocols that train first: iterative, judge, one_at_a_time." in box(shown, "Criterion").help
+    assert (
+        "asks before any. Protocols that train first: iterative, judge, one_at_a_time, slimming, structure_selection."
+        in box(shown, "Criterion").help
+    )
     shown = page("prune.py", protocol="iterative")
     assert title in box(shown, "Criterion").options
     shown = page("prune.py", protocol="iterative", criterion="karnin", epochs="0")
