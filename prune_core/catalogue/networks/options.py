@@ -39,10 +39,11 @@ class ProfileOptions(Options):
 
     @property
     def size(self) -> str:
+        """A network's name has 64 characters in the store: a profile stands there as its sum, and what tells it from others of that sum."""
         if not self.profile:
             return ""
-        mark = hashlib.sha256(",".join(map(str, self.profile)).encode()).hexdigest()[:6]
-        return f"with {sum(self.profile):,} channels ({mark})"
+        told = f"{getattr(self, 'width', 1.0)}:{','.join(map(str, self.profile))}"
+        return f"with {sum(self.profile):,} channels ({hashlib.sha256(told.encode()).hexdigest()[:6]})"
 
 
 class WidthOptions(ProfileOptions):
@@ -56,8 +57,7 @@ class WidthOptions(ProfileOptions):
 
     @property
     def size(self) -> str:
-        narrow = "" if self.width == 1 else f"at {part(self.width)} of its channels"
-        return " ".join(filter(None, (narrow, super().size)))
+        return super().size or ("" if self.width == 1 else f"at {part(self.width)} of its channels")
 
     def of(self, channels: int) -> int:
         """So many channels at this width: rounded, at least one."""
