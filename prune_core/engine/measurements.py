@@ -45,16 +45,21 @@ def latency(reading: Reading) -> Values:
 
 
 def side_by_side(network: Network) -> dict[str, nn.Module]:
-    """The network as it is, and where anything was pruned from it the whole one, and the masked one where that is another."""
+    """The network as it is, and where anything was pruned from it the whole one, and the masked one where that is another; all laid out alike."""
     found = {"this": copy.deepcopy(network.module)}
     if network.masks:
-        found["whole"] = built(network.entry, network.options).to(network.device)
+        found["whole"] = whole(network)
     if network.standing is not None:
-        found["masked"] = built(network.entry, network.options).to(network.device)
+        found["masked"] = whole(network)
         parameters = dict(found["masked"].named_parameters())
         for name, mask in network.masks.items():
             parameters[name].mul_(mask)
     return {name: module.eval() for name, module in found.items()}
+
+
+def whole(network: Network) -> nn.Module:
+    """As it was built, its convolutions channels-last as those of every run."""
+    return built(network.entry, network.options).to(network.device, memory_format=torch.channels_last)
 
 
 def turns(networks: Mapping[str, nn.Module], images: torch.Tensor) -> dict[str, list[float]]:
