@@ -214,7 +214,8 @@ class Warned:
 class Finished:
     """The end. `test` and `validation` are None where nothing was trained or measured (a scoring run). `file` has the weights.
 
-    `masks_sha256` is None where nothing was pruned.
+    `masks_sha256` is None where nothing was pruned. `parameters`: trainable numbers that were not removed; `macs`: multiply-adds of one image by weights
+    that are left, zeros not counted; `latency`: median seconds of a pass of 1 and of 128 images, None where they were not measured.
     """
 
     epoch: Amount
@@ -229,6 +230,9 @@ class Finished:
     weights_sha256: str
     effective: Count | None = None
     masks_sha256: str | None = None
+    parameters: Count | None = None
+    macs: Count | None = None
+    latency: tuple[Amount, Amount] | None = None
     file: str | None = None
     kind: Literal["finished"] = "finished"
 

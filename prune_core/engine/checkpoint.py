@@ -23,11 +23,12 @@ Shapes = Mapping[str, Sequence[int]]
 
 
 class Position(NamedTuple):
-    """step: index in the plan of the step to do or go on with. event: number of the next event. seconds: computed so far."""
+    """step: index in the plan of the step to do or go on with. event: number of the next event. seconds: computed so far. latency: measured so far."""
 
     step: int
     event: int
     seconds: float
+    latency: tuple[float, float] | None = None
 
 
 def pack(
@@ -80,7 +81,8 @@ def unpack(tensors: Arrays, metadata: Mapping[str, str], network: Network, optim
         inner["images"],
         inner["epoch_seconds"],
     )
-    return Position(inner["step"], inner["event"], inner["seconds"])
+    latency = inner.get("latency")
+    return Position(inner["step"], inner["event"], inner["seconds"], latency and tuple(latency))
 
 
 def load_weights(network: Network, weights: Mapping[str, torch.Tensor]) -> None:

@@ -153,6 +153,7 @@ class Execution:
         self.answer: tuple[Score, Scores] | None = None
         self.gathering: Gathering | None = None
         self.scales: Scales | None = None
+        self.latency: tuple[float, float] | None = None
         self.test: Quality | None = None
         self.saved: tuple[int, int, int] | None = None  # step, event and iteration of the last checkpoint
         self.broken_off = False  # stopped inside a step, which is to be gone on with
@@ -286,6 +287,8 @@ class Execution:
         if values is None:
             self.broken_off = True
             return
+        if step.what == "latency":
+            self.latency = values["batch_1"]["median"], values["batch_128"]["median"]
         yield Measured(epoch=self.clock.epoch, what=step.what, values=values)
         self.held.clear()
 
@@ -304,6 +307,8 @@ class Execution:
             weights_kept=sum(w.kept for w in layers), weights=sum(w.units for w in layers), at_chance=chance,
             first_layer=self.network.first_layer(), weights_sha256=self.network.weights_sha256(), file=file,
             effective=sum(effective(self.network).values()), masks_sha256=mask_checksum(*packed_masks(self.network.masks)) if self.network.masks else None,
+            parameters=self.network.parameters_left(), latency=self.latency,
+            macs=sum(kept.kept * layer.positions for kept, layer in zip(layers, self.network.entry.layers, strict=True)),
         )  # fmt: skip
 
     def words_of_chance(self, judged: Quality) -> str:
@@ -354,7 +359,7 @@ class Execution:
             self.scores is not None or self.gathering is not None or self.held or self.test is not None or here == self.saved
         ):  # there again is no way further
             return
-        position, scales = Position(self.step, self.number, self.seconds()), self.scales.state() if self.scales else {}
+        position, scales = Position(self.step, self.number, self.seconds(), self.latency), self.scales.state() if self.scales else {}
         tensors, metadata = checkpoint.pack(self.network, self.optimiser, self.clock, position, self.fingerprint, scales)
         self.files.save_checkpoint(self.number, tensors, metadata)
         self.last_checkpoint, self.saved = time.monotonic(), here
@@ -366,7 +371,9 @@ class Execution:
                     self.network.apply_masks(checkpoint.masks_of(tensors, metadata), None)
                     self.network.shrink()
                     self.optimiser = self.new_optimiser()
-                self.step, self.number, self.before = checkpoint.unpack(tensors, metadata, self.network, self.optimiser, self.clock)
+                self.step, self.number, self.before, self.latency = checkpoint.unpack(
+                    tensors, metadata, self.network, self.optimiser, self.clock
+                )
                 step = self.plan[self.step] if self.step < len(self.plan) else None
                 if isinstance(step, Train) and step.factors and (scales := checkpoint.part(tensors, "scales/")):
                     self.scales = Scales(self.network, step.factors)

@@ -59,7 +59,8 @@ def side_by_side(network: Network) -> dict[str, nn.Module]:
 
 def whole(network: Network) -> nn.Module:
     """As it was built, its convolutions channels-last as those of every run."""
-    return built(network.entry, network.options).to(network.device, memory_format=torch.channels_last)
+    module = built(network.entry, network.options).to(network.device)
+    return module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
 def turns(networks: Mapping[str, nn.Module], images: torch.Tensor) -> dict[str, list[float]]:

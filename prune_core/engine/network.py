@@ -157,6 +157,10 @@ class Network:
         """Weights left of every layer; `dead` are outputs that no weight leads to."""
         return tuple(layer_kept(layer, self.mask_of(layer.name)) for layer in self.entry.layers)
 
+    def parameters_left(self) -> int:
+        """Trainable numbers that were not removed."""
+        return sum(math.prod(shape) for shape in self.shapes.values()) - sum(int((~mask).sum()) for mask in self.masks.values())
+
     def kept_channels(self) -> tuple[LayerKept, ...]:
         """Channels left of every group."""
         counts = ((g, int(left(g, self.mask_of).sum())) for g in self.entry.channel_groups)

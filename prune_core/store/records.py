@@ -57,7 +57,9 @@ class AttemptOver(Exception):  # noqa: N818
 class Summary(NamedTuple):
     """What a finished run came to. Accuracies are fractions, None where nothing was measured; `seconds` is its whole duration.
 
-    `effective`: weights on some path from input to output; None for runs of versions that did not count them.
+    `effective`: weights on some path from input to output; None for runs of versions that did not count them, as the fields after it.
+    parameters: trainable numbers that were not removed; macs: multiply-adds of weights that are left; latency, latency_128: median seconds of a pass of
+    one and of 128 images, None where they were not measured.
     """
 
     test_accuracy: float | None
@@ -67,12 +69,19 @@ class Summary(NamedTuple):
     seconds: float
     at_chance: bool
     effective: int | None = None
+    parameters: int | None = None
+    macs: int | None = None
+    latency: float | None = None
+    latency_128: float | None = None
 
     @classmethod
     def of(cls, end: Finished) -> "Summary":
         test, validation = (None if quality is None else quality.accuracy for quality in (end.test, end.validation))
         effective = getattr(end, "effective", None)
-        return cls(test, validation, end.weights_kept, end.weights, end.seconds, end.at_chance, effective)
+        return cls(
+            test, validation, end.weights_kept, end.weights, end.seconds, end.at_chance, effective, end.parameters, end.macs,
+            *(end.latency or (None, None)),
+        )  # fmt: skip
 
 
 class Environment(NamedTuple):

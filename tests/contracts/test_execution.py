@@ -44,7 +44,7 @@ SMALL = {
         "unit": "channel", "units": 6, "images": 20, "n_examples": 20, "sparsities": [0.5]}),
 }  # fmt: skip
 EVERY = pytest.mark.parametrize("name", SMALL)
-TIMES = {"seconds"}
+TIMES = {"seconds", "latency"}
 
 
 class Stop:

@@ -64,7 +64,7 @@ def masks_in(folder, event):
 
 
 def without_times(event):
-    told = {k: v for k, v in json.loads(to_json(event)).items() if k != "seconds"}
+    told = {k: v for k, v in json.loads(to_json(event)).items() if k not in ("seconds", "latency")}
     return told | ({"values": told["values"]["bytes"]} if told.get("what") == "latency" else {})
 
 
