@@ -321,7 +321,8 @@ class RunSpec(BaseModel):
             trained = f"{self.epochs:,} {'epoch' if self.epochs == 1 else 'epochs'}"
             return f"Criteria judged, {trained}" if self.epochs else "Criteria judged before training"
         if "criterion" not in self.protocol_entry.uses or entry is None:
-            return "Dense, trained on" if self.protocol == "train_longer" else "Dense"
+            whole = getattr(self.model_options, "family", "") or "Dense"
+            return f"{whole}, trained on" if self.protocol == "train_longer" else whole
         how = METHODS.get(self.protocol, "{}")
         if self.protocol == "mask_control":
             how = how.format("{}", getattr(self.protocol_options, "mask", ""))

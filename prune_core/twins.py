@@ -102,7 +102,7 @@ def narrower(history: History, dense: Mapping[str, Any], epochs: int) -> Iterato
             profile = family(spec.model_entry, most).profile
         except ValueError:
             continue
-        options = spec.model_options.model_copy(update={"profile": profile})
+        options = spec.model_options.model_copy(update={"profile": profile, "family": title})
         yield Twin(name, title, f"{about} and no more parameters, trained {epochs} {'epoch' if epochs == 1 else 'epochs'}.",
                    RunSpec(**{**dense, "model_options": options}, epochs=epochs))  # fmt: skip
 

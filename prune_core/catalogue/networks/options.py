@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Mapping
 from typing import ClassVar, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from ...wording import refuse
 from ..entry import Options
@@ -21,7 +21,7 @@ PARTS = {0.5: "half", 0.25: "a quarter", 0.125: "an eighth", 0.0625: "a sixteent
 
 
 class ProfileOptions(Options):
-    later: ClassVar[frozenset[str]] = frozenset({"profile"})
+    later: ClassVar[frozenset[str]] = frozenset({"profile", "family"})
     profile: tuple[int, ...] = Field(
         (),
         max_length=512,
@@ -30,12 +30,28 @@ class ProfileOptions(Options):
         "pruning left, or a profile of your own. Empty: all of them.",
     )
 
+    family: str = Field(
+        "",
+        max_length=40,
+        title="Name of the profile",
+        description="What a profile is called: networks of one name stand together as one series, whatever their sizes.",
+    )
+
     @field_validator("profile")
     @classmethod
     def are_channels(cls, value: tuple[int, ...]) -> tuple[int, ...]:
         if any(n < 1 for n in value):
             raise refuse(f"must be at least 1 channel for each layer, got {min(value):,}.")
         return value
+
+    @field_validator("family")
+    @classmethod
+    def names_a_profile(cls, value: str, info: ValidationInfo) -> str:
+        if not value.isprintable():
+            raise refuse("must be letters and signs that can be printed.")
+        if value.strip() and not info.data.get("profile"):
+            raise refuse("names a profile, and there is none: say the channels of each layer too, or leave it empty.")
+        return " ".join(value.split())
 
     @property
     def size(self) -> str:
