@@ -102,6 +102,12 @@ class Espaliers {
     this.steps.push((i) => node.setAttribute("aria-label", `${this.scene.profiles[p].label}, ${this.moment(this.scene.profiles[p], i).words[r]}`));
   }
 
+  // Rows at which the resolution changes: the first of each, with it.
+  stages() {
+    const rows = this.scene.rows;
+    return rows.map((row, r) => [r, row.resolution]).filter(([r, size]) => size && size !== rows[r - 1]?.resolution);
+  }
+
   branches() {
     const { scene, inks } = this, count = scene.rows.length, most = Math.max(1, Math.floor((this.width - LABELS) / NARROWEST));
     const ROW = Math.max(25, Math.min(48, Math.round(250 / count))), BAR = Math.round(0.64 * ROW);
@@ -115,6 +121,11 @@ class Espaliers {
       const below = this.text(left, top + 34, "", { fill: inks.soft, "font-size": 13 });
       this.steps.push((i) => { const m = this.moment(profile, i); below.textContent = `${m.total}, ${m.when}`; });
       this.svg.append(ink("line", { x1: centre, x2: centre, y1: top + HEAD - 4, y2: top + HEAD + count * ROW + 10, stroke: inks.trunk, "stroke-width": 3, "stroke-linecap": "round" }));
+      for (const [r, size] of this.stages()) {
+        const edge = y(r) + ROW;
+        this.svg.append(ink("line", { x1: left, x2: left + longest + NUMBERS, y1: edge, y2: edge, stroke: inks.grid, "stroke-dasharray": "2 4" }));
+        this.text(left, edge - 4, size, { fill: inks.soft, "font-size": 11 });
+      }
       scene.rows.forEach((row, r) => {
         const whole = longest * scene.span[r], at = { y: y(r) + (ROW - BAR) / 2, height: BAR, rx: 3 };
         if (column === 0) this.text(LABELS - 12, y(r) + ROW / 2, row.title, { "text-anchor": "end", "dominant-baseline": "central", fill: inks.soft });
@@ -151,6 +162,11 @@ class Espaliers {
       this.svg.append(ink("line", { x1: left, x2: left + wide, y1: y(tick), y2: y(tick), stroke: inks.grid }));
       const words = scene.by === "share" ? `${100 * tick} %` : Math.round(most * tick).toLocaleString("en");
       this.text(left - 8, y(tick), words, { "text-anchor": "end", "dominant-baseline": "central", fill: inks.soft, "font-size": 13 });
+    }
+    for (const [r, size] of this.stages()) {
+      const edge = left + slot * r;
+      if (r) this.svg.append(ink("line", { x1: edge, x2: edge, y1: top, y2: bottom, stroke: inks.soft, "stroke-dasharray": "2 4", opacity: 0.6 }));
+      this.text(edge + 4, bottom - 6, size, { fill: inks.soft, "font-size": 11 });
     }
     const crowded = slot < 64;
     scene.rows.forEach((row, r) => {

@@ -3,7 +3,7 @@
 The address says which run: /scratch?run=ID. All seeds of a configuration stand together; the curves are of the run's own.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import count, islice
 from typing import NamedTuple, NoReturn
 
@@ -24,12 +24,20 @@ from prune_core.overrides import overrides
 from prune_core.results import results
 from prune_core.service import slots, submit_sweep
 from prune_core.store import NoSuchRun, NoSuchSweep, Run, StoreError, Sweep
-from prune_core.sweeps import Planned, makespan, plan_sweep
-from prune_core.twins import Twin, twins
+from prune_core.sweeps import TOLD_BY_EVENTS, Planned, makespan, plan_sweep
+from prune_core.twins import Twin, TwinName, twins
 
 PRUNING = tuple(e.name for e in catalogue.protocols.values() if "sparsity" in e.uses and "parent" not in e.uses)
-TWINS = ("scratch_e", "equal_pipeline", "dense", "dense_longer")
-CONTROLS = ("random", "shuffled", "inverted")
+TWINS: Mapping[str, tuple[TwinName, ...]] = {
+    "Epochs": ("scratch_e", "equal_pipeline", "width_multiplier", "bottleneck", "dense", "dense_longer"),
+    "Compute": ("scratch_b", "width_multiplier_b", "bottleneck_b", "dense", "dense_longer"),
+}  # fmt: skip
+COPIES: tuple[TwinName, ...] = ("copy_half", "copy_double")
+CONTROLS: tuple[TwinName, ...] = ("random", "shuffled", "inverted")
+EQUAL = (
+    "Epochs: every network trains as many epochs as the dense one by itself. Compute: smaller networks train longer, until they have taken as many "
+    "multiply-adds as the dense one did."
+)
 SEEDS = (1, 3, 5)
 PICKED = 300
 LOOK_SECONDS = 2.0
@@ -59,14 +67,23 @@ def history(run: Run) -> History:
     return store().history(run.id) if run.state in ALIVE else over(run.id)
 
 
+@st.cache_resource(show_spinner=False, max_entries=64)
+def twins_of(run_id: str) -> dict[TwinName, Twin]:
+    """Of a run that is over."""
+    return twins(over(run_id))
+
+
 def stand_beside(run: Run, wanted: Sequence[str]) -> Shown:
     """What is here of the run's seeds and their twins."""
     seeds = store().runs(group=run.group)
-    made: dict[str, Twin] = {name: twin for name, twin in twins(over(run.id)).items() if name in wanted}
+    made: dict[str, Twin] = {name: twin for name, twin in twins_of(run.id).items() if name in wanted}
     children = store().children(list({seed.fingerprint for seed in seeds}))
     found: dict[str, list[Run]] = {}
     for name, twin in made.items():
-        if twin.spec.parent is None:
+        if name in TOLD_BY_EVENTS:
+            own = [twins_of(seed.id).get(name) for seed in seeds if seed.state == "finished"]
+            found[name] = [there for each in own if each and (there := store().find(each.spec.fingerprint))]
+        elif twin.spec.parent is None:
             found[name] = store().runs(group=twin.spec.group)
         else:
             like = alike(twin.spec)
@@ -315,18 +332,26 @@ try:
                 "Seeds to run", SEEDS, default=3, key="scr_seeds", bind="query-params", required=True,
                 help="How many seeds of each there should be at least; a verdict needs three. All that are here are drawn.",
             )  # fmt: skip
+            shrunk = over(run.id).shrunk is not None
+            equal = st.segmented_control(
+                "Equal", list(TWINS), default="Epochs", key="scr_equal", bind="query-params", required=True, help=EQUAL
+            )
+            copies = shrunk and st.toggle(
+                "Copies at other sizes", key="scr_copies", bind="query-params",
+                help="The architecture that pruning left, scaled to half and to twice its parameters, from scratch.",
+            )  # fmt: skip
             controls = st.toggle(
                 "Mask controls", key="scr_controls", bind="query-params",
                 help="The first weights under another mask: random, shuffled in each layer, inverted.",
             )  # fmt: skip
-        if not twins(over(run.id)):
+        if not twins_of(run.id):
             cannot(
                 "This run was made by an earlier version, which kept no checksum of its masks. Run again, it can be compared.",
                 "Run again",
                 "prune.py",
                 **overrides(run.spec),
             )
-        wanted = (*TWINS, *CONTROLS) if controls else TWINS
+        wanted = (*TWINS[equal or "Epochs"], *(COPIES if copies else ()), *(CONTROLS if controls else ()))
         alive = is_alive(stand_beside(run, wanted))
         st.fragment(told(watch), run_every=LOOK_SECONDS if alive else None)(run.id, wanted, n or 3, alive)
 except (SpecError, StoreError) as error:

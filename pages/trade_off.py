@@ -1,4 +1,4 @@
-"""Trade-off: test error against the weights that are left, criterion by criterion, with what seeds and papers say."""
+"""Trade-off: test error against what is left of the network, a line a way to get there, with what seeds and papers say."""
 
 from typing import Literal
 
@@ -10,40 +10,53 @@ from pages.parts.opening import follow
 from pages.parts.series import legend
 from prune_core.catalogue.published import published
 from prune_core.charts import words
+from prune_core.charts.sizes import Across
 from prune_core.charts.trade_off import TradeOff
 from prune_core.charts.trade_off_drawing import draw
 from prune_core.charts.trade_off_folding import trade_off
 from prune_core.charts.trade_off_frame import x_title
 
-ACROSS: dict[str, Literal["kept", "effective"]] = {"Weights kept": "kept", "Weights on a path": "effective"}
+ACROSS: dict[str, Across] = {
+    "Weights kept": "kept", "Weights on a path": "effective", "Parameters": "parameters", "Multiply-adds": "macs", "Time for 1 image": "latency",
+    "Time for 128 images": "latency_128",
+}  # fmt: skip
 UP: dict[str, Literal["error", "accuracy"]] = {"Test error": "error", "Test accuracy": "accuracy"}
 CONVENTIONS = (
     "The same amount has three names: 95 % sparsity (removed) is 5 % of the weights kept is 20 times smaller. "
     "Papers draw either direction; here the network gets smaller to the right. "
-    "On a path: weights that some way from input to output leads through; the others are kept and can do nothing."
+    "On a path: weights that some way from input to output leads through; the others are kept and can do nothing. "
+    "Multiply-adds count no zeros; only a network that was made smaller is faster, and times are shown where they were measured."
 )
+FRONT = "The best of every size: a network is on it where no smaller or equal one does better on average."
 MOST_SERIES = 8
 LISTED = 4
+UNSAID: dict[Across, str] = {
+    "effective": "how many weights lie on a path, or none does", "macs": "how many multiply-adds are left", "latency": "how long an image takes",
+    "latency_128": "how long 128 images take",
+}  # fmt: skip
 
 
 def controls() -> TradeOff | None:
     """The knobs in one row, and the numbers that they ask for."""
     with st.container(horizontal=True, vertical_alignment="bottom", key="to-controls"):
-        subjects = gathered.subjects()
-        if not subjects:
+        families = gathered.families()
+        if not families:
             return None
-        chosen = subjects[gathered.choose(subjects, key="to_what")]
-        across = st.segmented_control(
-            "Across", list(ACROSS), default="Weights kept", key="to_across", bind="query-params", required=True, help=CONVENTIONS
+        chosen, *copies = families[gathered.choose(families, key="to_what")]
+        across = ACROSS.get(
+            st.selectbox("Across", list(ACROSS), key="to_across", bind="query-params", filter_mode=None, width=180, help=CONVENTIONS),
+            "kept",
         )
         up = st.segmented_control(
             "Up", list(UP), default="Test error", key="to_up", bind="query-params", required=True,
             help="On the test images, measured once on each final network. The error has a log axis: a step is a factor.",
         )  # fmt: skip
-        printed = published(chosen.model, chosen.dataset)
+        printed = published(chosen.model, chosen.dataset) if across in ("kept", "effective") else ()
         if printed and not st.toggle("Published values", value=True, key="to_published", bind="query-params"):
             printed = ()
-    return trade_off(gathered.groups(chosen.model, chosen.dataset), ACROSS[across or "Weights kept"], UP[up or "Test error"], printed)
+        front = st.toggle("Pareto front", key="to_front", bind="query-params", help=FRONT)
+    groups = [group for s in (chosen, *copies) for group in gathered.groups(s.model, s.dataset)]
+    return trade_off(groups, across, UP[up or "Test error"], printed, front)
 
 
 def picked(numbers: TradeOff) -> TradeOff:
@@ -68,20 +81,25 @@ def note(numbers: TradeOff, every: TradeOff) -> str:
     said += [numbers.caution] if numbers.caution else []
     if numbers.unplaced:
         said.append(
-            f"{words.capital(words.counted(numbers.unplaced))} runs do not say how many weights lie on a path, or none does: they are not drawn."
+            f"{words.capital(words.counted(numbers.unplaced))} {'run does' if numbers.unplaced == 1 else 'runs do'} not say "
+            f"{UNSAID.get(numbers.across, 'how large its network is')}: not drawn."
         )
     said += [f"{words.capital('; '.join(listed[:LISTED]))}{f'; {len(listed) - LISTED} more in the table' if len(listed) > LISTED else ''}."
              for listed in (numbers.incomplete, numbers.mixed) if listed]  # fmt: skip
     if len(numbers.series) < len(every.series) or len(numbers.dense) < len(every.dense):
         drawn, there = (len(n.series) + len(n.dense) for n in (numbers, every))
         said.append(f"{drawn} of {there} series are drawn.")
+    if numbers.front and numbers.best:
+        said.append(f"Broad line: the best of each size, {words.listed(list(dict.fromkeys(s.label for s, _ in numbers.best)))}.")
+    if numbers.across in ("latency", "latency_128"):
+        said.append("Medians, measured on the machine of each run in turns with its full network; zeros make nothing faster.")
     if numbers.published:
         said.append("Rings: values that papers print; most do not say how long they trained.")
     return " ".join(said)
 
 
 style.head(
-    "What does pruning cost?", "Test error against the weights that are left, fewer to the right. A line that stays level lost nothing."
+    "What does pruning cost?", "Test error against what is left of the network, smaller to the right. A line that stays level lost nothing."
 )
 for sheet in ("tables.css", "look.css"):
     st.html(style.ASSETS / sheet)

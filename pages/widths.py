@@ -9,12 +9,13 @@ import streamlit as st
 from pages.parts import figure, gathered, style
 from pages.parts.empty import empty
 from pages.parts.espaliers import viewer
+from pages.parts.profile_form import profile_form
 from pages.parts.stored import store
 from prune_core import catalogue
 from prune_core.charts import words
 from prune_core.charts.names import distinct
 from prune_core.charts.widths import Member, Pick, What, Widths, describe, widths
-from prune_core.events import Pruned
+from prune_core.events import Pruned, Removed
 from prune_core.results import Group, Result, results
 from prune_core.store import NoSuchRun, Run, overview
 
@@ -110,14 +111,16 @@ def pick(found: dict[str, Choice], runs: Sequence[Run]) -> list[Choice]:
 
 
 @st.cache_data(show_spinner=False, max_entries=256)
-def prunings(home: str, run_id: str) -> tuple[Pruned, ...]:
-    return tuple(event for _, event in store().events(run_id, kinds=("pruned",)) if isinstance(event, Pruned))
+def member(home: str, run_id: str, seed: int) -> Member:
+    """What a finished run removed, in its order."""
+    events = [event for _, event in store().events(run_id, kinds=("pruned", "removed"))]
+    return Member(run_id, seed, tuple(e for e in events if isinstance(e, Pruned)), tuple(e for e in events if isinstance(e, Removed)))
 
 
 def picks(chosen: Sequence[Choice], apart: bool) -> list[Pick]:
     found = []
     for c in chosen:
-        members = [Member(r.id, r.seed, prunings(str(store().home), r.id)) for r in c.runs[:MOST_SEEDS]]
+        members = [member(str(store().home), r.id, r.seed) for r in c.runs[:MOST_SEEDS]]
         if apart:
             found += [Pick(f"{c.title}, seed {m.seed}", c.runs[0].spec, (m,)) for m in members]
         else:
@@ -196,7 +199,8 @@ with st.container(key="wi-view"):
                     "Seeds", [TOGETHER, APART], default=TOGETHER, key="wi_seeds", bind="query-params", required=True
                 )
             drawing = st.segmented_control("Draw", list(DRAWINGS), default="Branches", key="wi_draw", bind="query-params", required=True)
-    numbers = widths(picks(chosen, seeds == APART), WHAT[what or "Weights"])
+    shown = picks(chosen, seeds == APART)
+    numbers = widths(shown, WHAT[what or "Weights"])
     if not numbers.profiles:
         figure.caption(
             " ".join(f"{words.capital(why)}." for why in numbers.left_out) or "Choose runs above, and what they left stands here."
@@ -211,3 +215,4 @@ with st.container(key="wi-view"):
         name="espalier-widths",
         note=note(numbers, chosen, BY[by or "Share"], DRAWINGS[drawing or "Branches"]),
     )
+    profile_form(numbers, shown, removed)

@@ -9,7 +9,9 @@ from typing import Any, Literal, NamedTuple
 from .spec import RunSpec
 from .statistics import Interval, interval
 
-Measure = Literal["test_accuracy", "test_error", "validation_accuracy", "weights_kept", "effective", "seconds"]
+Measure = Literal[
+    "test_accuracy", "test_error", "validation_accuracy", "weights_kept", "effective", "seconds", "parameters", "macs", "latency", "latency_128"
+]  # fmt: skip
 OVER = ("finished", "failed", "cancelled")
 UNDER_WAY = ("queued", "running")
 
@@ -34,7 +36,8 @@ class Environment(NamedTuple):
 class Result(NamedTuple):
     """One run and what it came to. Accuracies are fractions; None where nothing was measured.
 
-    `effective`: weights on some path from input to output. `environment`: its words by str(). `created` orders equal runs, newest last.
+    `effective`: weights on some path from input to output. parameters, macs: of what is left, multiply-adds of one image, zeros not counted. latency,
+    latency_128: seconds that one and 128 images were measured to take. `environment`: its words by str(). `created` orders equal runs, newest last.
     """
 
     id: str
@@ -54,6 +57,10 @@ class Result(NamedTuple):
     environment: Environment
     fingerprint: str = ""
     created: datetime | None = None
+    parameters: int | None = None
+    macs: int | None = None
+    latency: float | None = None
+    latency_128: float | None = None
 
     @property
     def test_error(self) -> float | None:
@@ -78,7 +85,7 @@ def result(run: Any) -> Result:
         weights_kept=s and s.weights_kept, weights=s.weights if s else run.spec.model_entry.weights,
         effective=getattr(s, "effective", None), seconds=s and s.seconds, at_chance=bool(s and s.at_chance), example=run.example,
         environment=Environment(*(str(getattr(e, field, None) or "") for field in Environment._fields)),
-        fingerprint=run.fingerprint, created=run.created,
+        fingerprint=run.fingerprint, created=run.created, **{name: getattr(s, name, None) for name in ("parameters", "macs", "latency", "latency_128")},
     )  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from . import catalogue
 from .catalogue import Allocation, Criterion, DataSet, Entry, Model, Options, Protocol
 from .catalogue.entry import DataSetOptions
 from .spec_rules import problems_between
-from .steps import DECILES, Granularity, percent
+from .steps import DECILES, OF, Granularity, percent
 from .wording import Problem, SpecError, problems_of, refuse, shown, unknown
 
 TABLES: Mapping[str, Mapping[str, Entry]] = {
@@ -24,6 +24,7 @@ TRAINING = ("optimizer", "lr", "momentum", "weight_decay", "batch_size", "lr_mil
 D_FIRST = {target: f"D{j} first" for target, j in DECILES.items()}
 BY_SCORE = {"smallest": "lowest scores first", "largest": "highest scores first", "random": "by lot"} | D_FIRST
 BY_SIZE = {"smallest": "smallest first", "largest": "largest first", "random": "by lot"} | D_FIRST
+BY_COST = {"delta_minus_cost": " less cost", "delta_over_cost": " over cost"}
 METHODS = {"from_scratch": "{}, from scratch", "mask_control": "{}, {} mask", "train_longer": "{}, trained on"}
 LONGEST_JSON = 1_000_000
 NAMED = 3  # criteria that a title names one by one
@@ -192,6 +193,13 @@ class RunSpec(BaseModel):
         return f"{self.model} {self.model_options.size}".strip()
 
     @property
+    def whole(self) -> "RunSpec":
+        """The same run on the full network, where this one's has channels of its own."""
+        if not getattr(self.model_options, "profile", ()):
+            return self
+        return self.model_copy(update={"model_options": self.model_options.model_copy(update={"profile": (), "family": ""})})
+
+    @property
     def dataset_entry(self) -> DataSet:
         """The data set as this run learns it."""
         return catalogue.datasets[self.dataset].asked(self.data_options)
@@ -326,11 +334,23 @@ class RunSpec(BaseModel):
         how = METHODS.get(self.protocol, "{}")
         if self.protocol == "mask_control":
             how = how.format("{}", getattr(self.protocol_options, "mask", ""))
-        amount = percent(self.sparsity) + (" of channels" if self.resolved_granularity == "channel" else "")
+        unit = " of channels" if self.resolved_granularity == "channel" else ""
+        budget = OF.get(getattr(self.protocol_options, "budget", ""), "")
+        amount = percent(self.sparsity) + (f" {budget}" if budget else unit)
         unusual = f", {self.who_goes}" if getattr(self.protocol_options, "target", "smallest") != "smallest" else ""
         if self.protocol == "iterative":
             return f"{entry.title}, in steps to {amount}{unusual}"
+        if self.protocol == "one_at_a_time":
+            value = BY_COST.get(getattr(self.protocol_options, "value", ""), "")
+            return f"{entry.title}{value}, one at a time to {amount}"
+        if self.protocol_entry.criteria:
+            return f"{self.protocol_entry.title} {amount}{unusual}"
         return how.format(f"{entry.title} {amount}{unusual}")
+
+    @property
+    def short_method(self) -> str:
+        """Criterion and amount alone: "SNIP 95 %"."""
+        return f"{self.criterion_entry.title} {percent(self.sparsity)}" if self.criterion_entry else self.method
 
     @property
     def who_goes(self) -> str:

@@ -7,19 +7,23 @@ from math import prod
 from typing import Any, NamedTuple
 
 from . import catalogue
+from .catalogue.shrunk import groups_of
 from .environment import here
 from .estimate import estimate
 from .spec import RunSpec
 from .spec_words import title_of
 from .store import LONGEST_NAME, Run, Store
-from .twins import TwinName, common, dense_epochs
+from .twins import NEED_CHANNELS, TwinName, common, dense_epochs, twins
 from .wording import Problem, SpecError, shown, unknown
 
 LARGEST = 2_000
 FOLLOWS: Mapping[TwinName, str] = {
-    "dense": "Dense", "dense_longer": "Dense-longer", "scratch_e": "Scratch-E", "equal_pipeline": "Equal pipeline",
+    "dense": "Dense", "dense_longer": "Dense-longer", "scratch_e": "Scratch-E", "scratch_b": "Scratch-B", "equal_pipeline": "Equal pipeline",
+    "width_multiplier": "Width multiplier", "width_multiplier_b": "Width multiplier, equal compute", "bottleneck": "Bottleneck",
+    "bottleneck_b": "Bottleneck, equal compute", "copy_half": "Copy, half the parameters", "copy_double": "Copy, twice the parameters",
     "random": "Random mask", "shuffled": "Shuffled mask", "inverted": "Inverted mask",
 }  # fmt: skip
+TOLD_BY_EVENTS: tuple[TwinName, ...] = ("scratch_b", *NEED_CHANNELS)  # what they are is known only when their parent has finished
 NEED_NO_PARENT: tuple[TwinName, ...] = ("dense", "dense_longer")
 PLURALS = {
     "criterion": "criteria",
@@ -148,7 +152,10 @@ def later(spec: RunSpec, follow: Iterable[TwinName]) -> tuple[TwinName, ...]:
     """What has to wait until the run has finished, each different run once: pruned before training, both from-scratch twins are one run."""
     if not prunes(spec):
         return ()
-    names = tuple(twin for twin in follow if twin not in NEED_NO_PARENT)
+    channels = spec.resolved_granularity == "channel" and not spec.model_options.profile  # type: ignore[attr-defined]
+    streams = any(group.shared for group in groups_of(spec.model_entry).values())
+    impossible = set(NEED_NO_PARENT) | set(() if channels else NEED_CHANNELS) | set(() if streams else ("bottleneck", "bottleneck_b"))
+    names = tuple(twin for twin in follow if twin not in impossible)
     same = "scratch_e" in names and "equal_pipeline" in names and dense_epochs(spec.resolved()) == spec.epochs
     return tuple(twin for twin in names if not (same and twin == "equal_pipeline"))
 
@@ -157,9 +164,9 @@ def asked_for(specs: Sequence[RunSpec], follow: Iterable[str]) -> list[tuple[Run
     """Every run that can start now, with what is to follow it. Raises SpecError for names of no twin, or for too many runs."""
     names = checked_follow(follow)
     first = {spec.fingerprint: spec for spec in specs}
-    asked = [(spec, later(spec, names)) for spec in first.values()]
+    asked: list[tuple[RunSpec, tuple[TwinName, ...]]] = [(spec, later(spec, names)) for spec in first.values()]
     asked += [(spec, ()) for spec in references(first.values(), names) if spec.fingerprint not in first]
-    total = len(asked) + sum(len(twins) for _, twins in asked)
+    total = len(asked) + sum(len(follows) for _, follows in asked)
     if total > LARGEST:
         raise SpecError([too_many(total)])
     if not asked:
@@ -177,12 +184,18 @@ def plan_sweep(store: Store, specs: Sequence[RunSpec], follow: Iterable[str] = (
         if child.environment in (None, here(child.spec.device)):
             children.setdefault(child.parent, []).append(child)
     already, owed = dict(before), list[Following]()
-    for spec, twins in asked:
-        there = children.get(spec.fingerprint, []) if twins else []
-        for twin in twins:
-            run = next((run for run in there if answers(run.spec, spec, twin)), None)
+    for spec, names in asked:
+        parent = before.get(spec.fingerprint)
+        told = twins(store.history(parent.id)) if parent and parent.state == "finished" and set(names) & set(TOLD_BY_EVENTS) else {}
+        there = children.get(spec.fingerprint, []) if names else []
+        for name in names:
+            if told and name not in told and name in TOLD_BY_EVENTS:
+                continue  # there is none: nothing was saved, or no network of that family is so small
+            run = (
+                found_here(store, told[name].spec) if name in told else next((run for run in there if answers(run.spec, spec, name)), None)
+            )
             if run is None:
-                owed.append(Following(spec, twin))
+                owed.append(Following(spec, name))
             else:
                 already[run.fingerprint] = run
     new, speeds = [spec for spec, _ in asked if spec.fingerprint not in before], store.speeds()
@@ -190,16 +203,23 @@ def plan_sweep(store: Store, specs: Sequence[RunSpec], follow: Iterable[str] = (
     return Planned(new, list(already.values()), owed, makespan([t.seconds for t in times], slots), all(t.measured for t in times))
 
 
+def found_here(store: Store, spec: RunSpec) -> Run | None:
+    """The run of a spec that was computed as it would be here."""
+    return next(iter(store.find_all({spec.fingerprint: here(spec.device)}).values()), None)
+
+
 def answers(child: RunSpec, spec: RunSpec, twin: TwinName) -> bool:
     """Whether a run that starts from one of the spec is that follow-up of it."""
     if twin in ("scratch_e", "equal_pipeline"):
         return child.protocol == "from_scratch" and child.epochs == stand_in(Following(spec, twin)).epochs
+    if twin in TOLD_BY_EVENTS:
+        return False
     return child.protocol == "mask_control" and getattr(child.protocol_options, "mask", "") == twin
 
 
 def stand_in(following: Following) -> RunSpec:
     """A run that takes as long as the follow-up, which can't be written down before its parent has finished."""
-    return dense_twin(following.parent, "dense" if following.twin == "scratch_e" else "dense_longer")
+    return dense_twin(following.parent, "dense" if following.twin in ("scratch_e", *TOLD_BY_EVENTS) else "dense_longer")
 
 
 def makespan(seconds: Iterable[float], slots: int) -> float:

@@ -4,12 +4,13 @@ From `history` alone: what a twin starts from is named by fingerprint, event and
 """
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from fractions import Fraction
 from typing import Any, Literal, NamedTuple, get_args
 
-from .catalogue.anatomy import Anatomy
+from .catalogue.shrunk import macs, profiled
 from .events import Pruned
-from .families import Member, bottleneck, width_multiplier
+from .families import bottleneck, scaled_copy, width_multiplier
 from .history import History
 from .parents import mask_checksum
 from .planning import plan
@@ -17,15 +18,19 @@ from .spec import TRAINING, Parent, RunSpec
 from .steps import Prune, Remove, Train
 
 TwinName = Literal[
-    "scratch_e", "scratch_b", "equal_pipeline", "dense", "dense_longer", "width_multiplier", "bottleneck", "random", "shuffled", "inverted"
-]
+    "scratch_e", "scratch_b", "equal_pipeline", "width_multiplier", "width_multiplier_b", "bottleneck", "bottleneck_b", "copy_half", "copy_double",
+    "dense", "dense_longer", "random", "shuffled", "inverted",
+]  # fmt: skip
 NO_MASKS = mask_checksum({}, {})
 
 
-FAMILIES: tuple[tuple[Literal["width_multiplier", "bottleneck"], str, str, Callable[[Anatomy, int], Member]], ...] = (
-    ("width_multiplier", "Width multiplier", "The network with all layers narrower by one factor,", width_multiplier),
-    ("bottleneck", "Bottleneck", "The network with fewer channels inside its blocks alone,", bottleneck),
-)  # fmt: skip
+SMALLER: Mapping[TwinName, tuple[str, str]] = {
+    "width_multiplier": ("Width multiplier", "The network with all layers narrower by one factor"),
+    "bottleneck": ("Bottleneck", "The network with fewer channels inside its blocks alone"),
+}  # fmt: skip
+BY_COMPUTE: Mapping[TwinName, TwinName] = {"width_multiplier": "width_multiplier_b", "bottleneck": "bottleneck_b"}
+COPIES: Mapping[TwinName, tuple[str, Fraction]] = {"copy_half": ("half", Fraction(1, 2)), "copy_double": ("twice", Fraction(2))}
+NEED_CHANNELS: tuple[TwinName, ...] = (*SMALLER, *BY_COMPUTE.values(), *COPIES)  # only where surgery made the network smaller
 
 
 class Twin(NamedTuple):
@@ -66,7 +71,7 @@ def twins(history: History) -> dict[TwinName, Twin]:
         "allocation": spec.allocation, "allocation_options": spec.allocation_options, "parent": parent, "protocol_options": shared,
     }  # fmt: skip
     left = macs_left(history)
-    by_compute = max(first, int(first * spec.model_entry.macs / left)) if left else first
+    by_compute = equal_compute(first, spec.model_entry.macs, left)
     scratch, dense = {**masked, "protocol": "from_scratch"}, {**common(spec), "protocol": "dense", "criterion": None}
     control = {**masked, "protocol": "mask_control", "epochs": whole}
     made: tuple[Twin, ...] = (
@@ -92,19 +97,44 @@ def twins(history: History) -> dict[TwinName, Twin]:
 
 
 def narrower(history: History, dense: Mapping[str, Any], epochs: int) -> Iterator[Twin]:
-    """Plainly smaller networks with at most as many parameters as surgery left, where there was any; none where a family has none so small."""
+    """Plainly smaller networks with at most as many parameters as surgery left, where there was any, and copies of what it left at other sizes.
+
+    None where a family has none so small.
+    """
     spec = history.spec
     if spec is None or history.shrunk is None or spec.model_options.profile:  # type: ignore[attr-defined]
         return
-    most = history.shrunk.parameters[1]
-    for name, title, about, family in FAMILIES:
+    entry, most, left = spec.model_entry, history.shrunk.parameters[1], {group.name: group.kept for group in history.shrunk.groups}
+
+    def twin(name: TwinName, title: str, about: str, family: str, profile: tuple[int, ...], epochs: int) -> Twin:
+        options = spec.model_options.model_copy(update={"profile": profile, "family": family}) if spec else None
+        days = f"{epochs} {'epoch' if epochs == 1 else 'epochs'}"
+        asked = {"model_options": options, "protocol_options": {"measure": ("latency",)}}
+        return Twin(name, title, f"{about}, trained {days}.", RunSpec(**{**dense, **asked}, epochs=epochs))
+
+    for name, family in (("width_multiplier", width_multiplier), ("bottleneck", bottleneck)):
+        title, about = SMALLER[name]  # type: ignore[index]
         try:
-            profile = family(spec.model_entry, most).profile
+            profile = family(entry, most).profile
         except ValueError:
             continue
-        options = spec.model_options.model_copy(update={"profile": profile, "family": title})
-        yield Twin(name, title, f"{about} and no more parameters, trained {epochs} {'epoch' if epochs == 1 else 'epochs'}.",
-                   RunSpec(**{**dense, "model_options": options}, epochs=epochs))  # fmt: skip
+        longer = equal_compute(epochs, entry.macs, macs(entry, profiled(entry, profile)))
+        about = f"{about} and no more parameters"
+        yield twin(name, title, about, title, profile, epochs)  # type: ignore[arg-type]
+        if longer > epochs:
+            yield twin(BY_COMPUTE[name], f"{title}, equal compute", about, title, profile, longer)  # type: ignore[index]
+    for name, (times, factor) in COPIES.items():
+        try:
+            profile = scaled_copy(entry, left, int(most * factor)).profile
+        except ValueError:
+            continue
+        about = f"The architecture that is left, scaled to {times} its parameters, drawn anew"
+        yield twin(name, f"Copy, {times} the parameters", about, f"Copies of {spec.short_method}"[:40].strip(), profile, epochs)
+
+
+def equal_compute(epochs: int, whole: int, left: int) -> int:
+    """Epochs of a network of `left` multiply-adds that take as much as `epochs` of one of `whole`; never fewer, and as many where nothing is left."""
+    return max(epochs, int(epochs * whole / left)) if left else epochs
 
 
 def macs_left(history: History) -> int:

@@ -1,5 +1,7 @@
 """The runs of one network on one data set, grouped over seeds: read again only when one of them has come, ended, gone or got a name."""
 
+from collections.abc import Mapping
+
 import streamlit as st
 
 from prune_core import catalogue
@@ -15,7 +17,15 @@ def subjects() -> dict[str, overview.Subject]:
             if (title := catalogue.network_title(s.model)) and (data := catalogue.data_title(s.dataset))}  # fmt: skip
 
 
-def choose(found: dict[str, overview.Subject], *, key: str, first: int = 0) -> str:
+def families() -> dict[str, list[overview.Subject]]:
+    """What finished runs are of, by the title of the full network: it first, then narrower copies of it on the same data."""
+    found = overview.narrower(store(), overview.subjects(store()))
+    titled = {f"{title} on {data}": [s, *copies] for s, copies in found.items()
+              if (title := catalogue.network_title(s.model)) and (data := catalogue.data_title(s.dataset))}  # fmt: skip
+    return dict(sorted(titled.items(), key=lambda each: -sum(s.runs for s in each[1])))
+
+
+def choose(found: Mapping[str, object], *, key: str, first: int = 0) -> str:
     """The control that chooses a network and its data; returns the title."""
     title = st.selectbox("Network and data", list(found), first, key=key, bind="query-params", filter_mode=None, width=240)
     return title if title in found else next(iter(found))

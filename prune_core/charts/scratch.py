@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 from ..results import UNDER_WAY, Group, Result
 from ..spec import RunSpec
 from ..statistics import Difference, Interval, interval, paired
-from ..twins import Twin
+from ..twins import COPIES, Twin
 from . import words
 from .drop_against_end import percents, sized
 from .theme import Theme, faded, figure, nothing
@@ -16,7 +16,13 @@ from .theme import Theme, faded, figure, nothing
 X = "Test accuracy (axis does not start at zero)"
 PRUNED = "pruned"
 ONE_SCRATCH, ONE_DENSE = "From scratch, equal epochs", "Dense"
-TITLES = {PRUNED: "Pruned", "scratch_e": "From scratch, Scratch-E", "equal_pipeline": "From scratch, equal pipeline"}
+TITLES = {
+    PRUNED: "Pruned", "scratch_e": "From scratch, Scratch-E", "scratch_b": "From scratch, Scratch-B", "equal_pipeline": "From scratch, equal pipeline",
+    "width_multiplier_b": "Width multiplier", "bottleneck_b": "Bottleneck",
+}  # fmt: skip
+INHERITED = ("scratch_e", "scratch_b", "equal_pipeline")  # rows of the architecture that pruning found, drawn anew
+PLAIN = ("width_multiplier", "width_multiplier_b", "bottleneck", "bottleneck_b")
+SHAPES = (("scratch_b", "width_multiplier_b"), ("scratch_e", "width_multiplier"), ("scratch_b", "width_multiplier"))
 ROW, TALLEST = 70, 76
 
 
@@ -76,13 +82,34 @@ class Scratch(NamedTuple):
             return "No pruned run has finished yet."
         if not self.rows[0].values:
             return f"No pruned run to compare: {self.rows[0].state}."
-        said = [self.verdict("equal_pipeline", "Given equal epochs")]
-        if self.row("scratch_e"):
-            said.append(self.verdict("scratch_e", "With only the dense network's epochs"))
-        said = [s for s in said if s]
-        if said and all(s == said[0] for s in said):
-            return said[0]
+        given = {
+            "equal_pipeline": "Given equal epochs",
+            "scratch_e": "With only the dense network's epochs",
+            "scratch_b": "Given the dense network's compute",
+        }
+        said = list(dict.fromkeys(s for name, words_of_it in given.items() if (s := self.verdict(name, words_of_it))))
+        said += [shape] if (shape := self.shape) else []
         return " ".join(said) if said else "Nothing to compare with yet: the same architecture has not been trained from scratch."
+
+    @property
+    def shape(self) -> str:
+        """Whether the architecture that pruning found is better than a plainly narrower one of as many parameters, both from scratch."""
+        for found, plain in SHAPES:
+            one, other = self.row(found), self.row(plain)
+            d = paired(one.values, other.values) if one and other else None
+            if d is None or (kind := d.verdict()) == "too few":
+                continue
+            size, n = sized(d)
+            if kind == "equivalent":
+                return (
+                    f"The shape that was found and a plainly narrower network are equivalent within 0.5 points: they differ by {d.words}."
+                )
+            if kind == "none":
+                return f"Between the shape that was found and a plainly narrower network no difference beyond chance: {d.words}."
+            if d.mean < 0:
+                return f"A plainly narrower network of as many parameters ends {size} higher than the shape that was found ({n})."
+            return f"The shape that was found is worth {size} over a plainly narrower network of as many parameters ({n})."
+        return ""
 
     def verdict(self, name: str, given: str) -> str:
         """What the paired differences allow to say; empty where no seed has both."""
@@ -169,6 +196,8 @@ def scratch(pruned: Sequence[Result], twins: Mapping[str, Twin], found: Mapping[
         return Scratch()
     spec, first = pruned[0].spec, next((r for r in pruned if r.weights_kept is not None), pruned[0])
     kept = f"{first.weights_kept or 0:,} of {first.weights or 0:,} weights"
+    if spec.resolved_granularity == "channel" and first.parameters:
+        kept = f"{first.parameters:,} of {spec.model_entry.parameters:,} parameters"
     whole = spec.epochs * spec.dataset_entry.train
     rows = [row(PRUNED, TITLES[PRUNED], f"{kept}, {days(spec.epochs)}", spec, 0, pruned)]
     by_fingerprint: dict[str, str] = {}
@@ -181,11 +210,13 @@ def scratch(pruned: Sequence[Result], twins: Mapping[str, Twin], found: Mapping[
         title = TITLES.get(name, twin.title)
         if same:
             name, title = ("equal_pipeline", ONE_SCRATCH) if masked else ("dense_longer", ONE_DENSE)
-        what = {"from_scratch": "same masks, drawn anew", "mask_control": "same first weights"}.get(
-            twin.spec.protocol, f"all {first.weights or 0:,} weights"
+        drawn = "same shape, drawn anew" if spec.resolved_granularity == "channel" else "same masks, drawn anew"
+        whole_network = (
+            f"{twin.spec.model_entry.parameters:,} parameters" if name in PLAIN or name in COPIES else f"all {first.weights or 0:,} weights"
         )
+        what = {"from_scratch": drawn, "mask_control": "same first weights"}.get(twin.spec.protocol, whole_network)
         runs = found.get(name) or found.get(by_fingerprint[twin.spec.fingerprint]) or ()
-        rows.append(row(name, title, f"{what}, {days(twin.spec.epochs)}", twin.spec, whole if masked else 0, runs))
+        rows.append(row(name, title, f"{what}, {days(twin.spec.epochs)}", twin.spec, whole if masked or name in COPIES else 0, runs))
     return Scratch(
         tuple(rows), early=any(t.spec.protocol == "from_scratch" for t in twins.values()) and not any(r.name == "scratch_e" for r in rows)
     )
@@ -295,6 +326,9 @@ def look(name: str, theme: Theme) -> tuple[str, str, str]:
     """Mark, text and symbol of a row: leaf for the pruned run, ink for what started from its masks, grey for the rest."""
     if name == PRUNED:
         return theme.leaf, theme.leaf, "circle"
-    if name in ("scratch_e", "equal_pipeline"):
-        return theme.text, theme.text, "diamond" if name == "equal_pipeline" else "diamond-open"
+    if name in INHERITED:
+        return theme.text, theme.text, {"equal_pipeline": "diamond", "scratch_b": "diamond-tall"}.get(name, "diamond-open")
+    if name in PLAIN or name in COPIES:
+        style = theme.style("narrower")
+        return style.colour, style.label, "hexagon" if name.startswith("width") else "star-diamond" if name in COPIES else "bowtie"
     return theme.dense, theme.soft, {"dense": "square-open", "dense_longer": "square"}.get(name, "x")

@@ -60,6 +60,7 @@ LIGHT = Theme(
         fisher=("#9A1048", "#9A1048", "longdashdot", "triangle-down"),
         gates=("#B14989", "#A43F7D", "8px,3px", "cross"),
         taylor=("#0B655F", "#0B655F", "3px,3px", "star"),
+        narrower=("#6E7F2B", "#5C6B1E", "10px,2px,2px,2px", "hexagon"),
     ),
 )  # fmt: skip
 DARK = Theme(
@@ -75,6 +76,7 @@ DARK = Theme(
         fisher=("#AC585A", "#CC8486", "longdashdot", "triangle-down"),
         gates=("#F5A3C6", "#F5A3C6", "8px,3px", "cross"),
         taylor=("#F0EC4C", "#F0EC4C", "3px,3px", "star"),
+        narrower=("#B7CC66", "#B7CC66", "10px,2px,2px,2px", "hexagon"),
     ),
 )  # fmt: skip
 THEMES = (LIGHT, DARK)

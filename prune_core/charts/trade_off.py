@@ -1,5 +1,6 @@
-"""What pruning costs: test error (or accuracy) against the weights that are left, a series a criterion and protocol, intervals over seeds."""
+"""What pruning costs: test error (or accuracy) against what is left of the network, a series a way to get there, intervals over seeds."""
 
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Literal, NamedTuple
@@ -8,14 +9,16 @@ from ..catalogue.published import Published
 from ..statistics import FEWEST, MARGIN, paired, points
 from . import words
 from .names import epochs
+from .sizes import SIZES, Across
 
-Across = Literal["kept", "effective"]
 Up = Literal["error", "accuracy"]
 MOST = 5  # series that a sentence can name
+NARROWER = "narrower"  # the family of networks that are plainly smaller
+NEAR = 1.12  # sizes that differ by less than this factor are compared with each other
 
 
 class Dot(NamedTuple):
-    """One finished run: `x` weights (None: the run does not say), `y` a fraction."""
+    """One finished run: `x` its size (None: the run does not say), `y` a fraction."""
 
     run: str
     title: str
@@ -28,7 +31,7 @@ class Dot(NamedTuple):
 class Point(NamedTuple):
     """The runs of one setting over their seeds. `mean`, `low`, `high`: of y over the `n` seeds that count; `seeds` says how many of how many.
 
-    asked: sparsity, of `unit`s. x, kept, effective: weights, means over the seeds. values: seed -> y of those that count.
+    asked: sparsity, of `unit`s. x: size; kept: weights; sizes: by what they are counted in; all means over the seeds. values: seed -> y of those that count.
     mixed: what they were not computed alike with. repeated: finished runs that stand aside for another of the same seed.
     """
 
@@ -38,7 +41,7 @@ class Point(NamedTuple):
     unit: str
     x: float | None
     kept: float | None
-    effective: float | None
+    sizes: dict[Across, float | None]
     mean: float | None
     low: float | None
     high: float | None
@@ -72,9 +75,11 @@ class Cost(NamedTuple):
 
 
 class Series(NamedTuple):
-    """One criterion by one protocol, the same in everything else. `name`: the criterion; `detail`: the protocol, and what tells it from its like.
+    """One way to a smaller network, the same in everything but the size. `name`: the criterion, or the family of plainly smaller networks; `detail`: the
+    protocol, and what tells it from its like.
 
-    family: the criterion's, None for the dense reference. variant: 0 for the first series of its family, 1 for the second.
+    family: whose colour it has: the criterion's, "narrower" for plainly smaller networks, None for the dense reference. variant: 0 for the first series of
+    its family, 1 for the second.
     """
 
     key: str
@@ -92,9 +97,10 @@ class Series(NamedTuple):
 
 
 class TradeOff(NamedTuple):
-    """Series over the weights that are left, the dense references, and what papers print. `weights`: of the full network. `caution`: of the data set.
+    """Series over the sizes of what is left, the dense references, and what papers print. `weights`: of the full network. `caution`: of the data set.
 
-    unplaced: finished runs that do not say how many of their weights lie on a path, or have none that do.
+    whole: the full network's size, as `across` has it. front: draw through what nothing that is smaller or equal does better than.
+    unplaced: finished runs that do not say their size.
     """
 
     network: str = ""
@@ -106,6 +112,20 @@ class TradeOff(NamedTuple):
     dense: tuple[Series, ...] = ()
     published: tuple[Published, ...] = ()
     caution: str = ""
+    whole: float = 0.0
+    front: bool = False
+
+    @property
+    def best(self) -> tuple[tuple[Series, Point], ...]:
+        """The Pareto front: means that no network of at most their size betters, the smallest network first."""
+        better, found = math.inf, list[tuple[Series, Point]]()
+        sign = 1 if self.up == "error" else -1
+        placed = [(s, p) for s in self.series for p in s.points if p.x and p.mean is not None]
+        for s, p in sorted(placed, key=lambda sp: (sp[1].x or 0.0, sign * (sp[1].mean or 0.0))):
+            if sign * (p.mean or 0.0) < better:
+                better = sign * (p.mean or 0.0)
+                found.append((s, p))
+        return tuple(found)
 
     @property
     def unplaced(self) -> int:
@@ -127,6 +147,11 @@ class TradeOff(NamedTuple):
         )  # fmt: skip
 
     @property
+    def has_sizes(self) -> bool:
+        """Whether networks are compared by their sizes, for want of one removed share that all of them have."""
+        return self.across not in ("kept", "effective") or any(s.family == NARROWER for s in self.series)
+
+    @property
     def sentence(self) -> str:
         return sentence(self)
 
@@ -141,10 +166,18 @@ class TradeOff(NamedTuple):
         rows = [row(self, series, point) for series in (*self.series, *self.dense) for point in series.points]
         rows += [printed_row(self, entry) for entry in self.published]
         columns = (
-            "Series", "Removed (%)", "Weights kept", "Kept (%)", "Times smaller", "Weights on a path", f"Test {self.up} (%)", "Low (%)",
+            "Series", "Removed (%)", "Weights kept", "Kept (%)", "Times smaller", *(SIZES[size].column for size in MORE), f"Test {self.up} (%)", "Low (%)",
             "High (%)", "Seeds", "Each seed (%)", "Training it took", "Remarks",
         )  # fmt: skip
         return {column: [r[i] for r in rows] for i, column in enumerate(columns)}
+
+
+MORE: tuple[Across, ...] = ("effective", "parameters", "macs", "latency", "latency_128")  # sizes in columns of their own
+
+
+def counted(size: Across, x: float | None) -> float | None:
+    """A size as a table has it: a count, or milliseconds."""
+    return None if x is None else round(x) if SIZES[size].unit else round(1000 * x, 4)
 
 
 def row(numbers: TradeOff, series: Series, p: Point) -> tuple[object, ...]:
@@ -152,7 +185,7 @@ def row(numbers: TradeOff, series: Series, p: Point) -> tuple[object, ...]:
     remarks = [p.mixed] if p.mixed else []
     remarks += [f"{p.repeated:,} more of the same seeds not counted"] if p.repeated else []
     return (
-        series.label, round(100 * p.asked, 4), *sizes(numbers, p.kept), None if p.effective is None else round(p.effective),
+        series.label, round(100 * p.asked, 4), *sizes(numbers, p.kept), *(counted(size, p.sizes.get(size)) for size in MORE),
         *(None if v is None else round(100 * v, 2) for v in (p.mean, p.low, p.high)), p.seeds, each, series.cost.words, "; ".join(remarks),
     )  # fmt: skip
 
@@ -160,7 +193,7 @@ def row(numbers: TradeOff, series: Series, p: Point) -> tuple[object, ...]:
 def printed_row(numbers: TradeOff, entry: Published) -> tuple[object, ...]:
     removed = None if entry.sparsity is None else round(100 * entry.sparsity, 4)
     return (
-        f"{entry.method}, as published", removed, *sizes(numbers, numbers.weights * (1 - (entry.sparsity or 0.0))), None,
+        f"{entry.method}, as published", removed, *sizes(numbers, numbers.weights * (1 - (entry.sparsity or 0.0))), *([None] * len(MORE)),
         round(100 * printed(numbers, entry), 2), None, None, "not said", "", "not said", f"{entry.source}. {entry.counted}",
     )  # fmt: skip
 
@@ -182,24 +215,55 @@ def sentence(numbers: TradeOff) -> str:
     if not any(p.dots for s in numbers.series for p in s.points):
         dense = reference(numbers, ())
         return "No pruned network has been measured here yet." + (f" The full network {reads(numbers, dense)}." if dense else "")
-    asked, unit, shown = comparable(numbers)
+    at, shown = by_size(numbers) if numbers.has_sizes else comparable(numbers)
     names = [s.name for s, _ in shown]
     called = {s.key: s.name if names.count(s.name) == 1 else s.label for s, _ in shown}
     told = [f"{called[s.key]} {reads(numbers, p, short=i > 0)}" for i, (s, p) in enumerate(shown[:MOST])]
     more = len(shown) - MOST
     told += [f"{words.counted(more)} more {'does' if more == 1 else 'do'} worse"] if more > 0 else []
-    lengths = {s.epochs for s in (*numbers.series, *numbers.dense)}
-    after = f" and {epochs(shown[0][0].epochs)} of training" if len(lengths) > 1 else ""
     dense = reference(numbers, shown)
     tail = f" The full network {reads(numbers, dense)}." if dense else ""
-    return f"With {words.share(1 - asked)} of the {unit}s left{after}, {words.listed(told)}.{tail}{verdict(shown, numbers.up, called)}"
+    return f"{at}, {words.listed(told)}.{tail}{verdict(shown, numbers.up, called)}"
 
 
 Shown = Sequence[tuple[Series, Point]]
 
 
-def comparable(numbers: TradeOff) -> tuple[float, str, Shown]:
-    """The sparsity and length of training at which most series can be compared, and who stands there, best first.
+def by_size(numbers: TradeOff) -> tuple[str, Shown]:
+    """In words the size at which most series have a network, and who stands there, best first.
+
+    Most series with a mean, then most with an interval, then the smallest.
+    """
+    found: list[tuple[tuple[int, int, float], float, Shown]] = []
+    for x in (p.x for s in numbers.series for p in s.points if p.x and p.dots):
+        near = [(s, nearest(s, x)) for s in numbers.series]
+        there = [(s, p) for s, p in near if p is not None]
+        found.append(((sum(p.mean is not None for _, p in there), sum(p.n >= FEWEST for _, p in there), -x), x, there))
+    if not found:
+        return comparable(numbers)
+    _, about, shown = max(found, key=lambda each: each[0])
+    size = SIZES[numbers.across]
+    said = f"At about {size.tick(about)} {size.unit}".rstrip() + (
+        f" ({words.share(about / numbers.whole)} of the full network)" if size.unit else ""
+    )
+    return said, ranked(numbers, shown)
+
+
+def nearest(series: Series, x: float) -> Point | None:
+    """The point of a series whose size is about x."""
+    near = [(abs(math.log(p.x / x)), p) for p in series.points if p.x and p.dots]
+    distance, point = min(near, key=lambda each: each[0], default=(math.inf, None))
+    return point if distance <= math.log(NEAR) else None
+
+
+def ranked(numbers: TradeOff, shown: Shown) -> Shown:
+    """Best first."""
+    sign = 1 if numbers.up == "error" else -1
+    return sorted(shown, key=lambda sp: (sp[1].mean is None, sign * (sp[1].mean or 0.0)))
+
+
+def comparable(numbers: TradeOff) -> tuple[str, Shown]:
+    """In words the sparsity and length of training at which most series can be compared, and who stands there, best first.
 
     Most series with a mean, then most with an interval, then the fewest weights.
     """
@@ -209,8 +273,10 @@ def comparable(numbers: TradeOff) -> tuple[float, str, Shown]:
             if p.dots:
                 at[p.asked, p.unit, s.epochs].append((s, p))
     best = max(at, key=lambda k: (sum(p.mean is not None for _, p in at[k]), sum(p.n >= FEWEST for _, p in at[k]), *k))
-    sign = 1 if numbers.up == "error" else -1
-    return best[0], best[1], sorted(at[best], key=lambda sp: (sp[1].mean is None, sign * (sp[1].mean or 0.0)))
+    asked, unit, length = best
+    lengths = {s.epochs for s in (*numbers.series, *numbers.dense)}
+    after = f" and {epochs(length)} of training" if len(lengths) > 1 else ""
+    return f"With {words.share(1 - asked)} of the {unit}s left{after}", ranked(numbers, at[best])
 
 
 def reads(numbers: TradeOff, p: Point, short: bool = False) -> str:

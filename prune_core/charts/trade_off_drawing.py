@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 import plotly.graph_objects as go
 
 from ..statistics import FEWEST
-from . import words
 from .curves import plain
+from .sizes import SIZES, Across
 from .theme import Ink, Style, Theme, faded, figure, nothing
-from .trade_off import Across, Point, Series, TradeOff
+from .trade_off import Point, Series, TradeOff
 from .trade_off_frame import Frame, frame_of, x_axis, x_title, y_axis, y_title
 from .trade_off_published import names, rings
 
@@ -42,6 +42,7 @@ def draw(numbers: TradeOff, theme: Theme, height: int = 392) -> go.Figure:
     data = [ink for s in numbers.dense for p in s.points for ink in dense(numbers, s, p, theme, frame)]
     data += [band(part, looks[s.key].colour, frame) for s in drawn for part in stretches(s.points)]
     data += rings(numbers, theme, frame)
+    data += front(numbers, theme, frame) if numbers.front else []
     data += [ink for s in drawn for ink in (*threads(s, looks[s.key], frame), dots(numbers, s, looks[s.key], theme, frame))]
     data += [ink for s in drawn for ink in line(numbers, s, looks[s.key], theme, frame)]
     x, narrow_x = x_axis(numbers, frame)
@@ -59,6 +60,15 @@ def look(series: Series, theme: Theme) -> Style:
         return own
     others = [dash for dash in DASHES if dash != own.dash]
     return own._replace(dash=others[(series.variant - 1) % len(others)], marker=f"{own.marker}-dot")
+
+
+def front(numbers: TradeOff, theme: Theme, frame: Frame) -> list[Ink]:
+    """The Pareto front as a broad pale line: from one of its networks to the next, larger one."""
+    best = [(p.x, p.mean) for _, p in numbers.best]
+    return [{
+        "type": "scatter", "mode": "lines", "x": [x for x, _ in best], "y": [frame.place(y or 0.0) for _, y in best], "hoverinfo": "skip", "name": "front",
+        "line": {"color": faded(theme.leaf, 0.35), "width": 10, "shape": "hv"},
+    }]  # fmt: skip
 
 
 def stretches(found: Sequence[Point]) -> list[list[Point]]:
@@ -218,14 +228,14 @@ def value(numbers: TradeOff, y: float) -> str:
 
 
 def size(numbers: TradeOff, x: float | None) -> str:
-    return told_size(x, numbers.weights, numbers.across) if x else ""
+    return told_size(x, numbers.whole, numbers.across) if x else ""
 
 
 @lru_cache(maxsize=4096)
-def told_size(x: float, weights: int, across: Across) -> str:
-    """How large a network is that kept so many weights; the thousands of runs of one picture have few different ones."""
-    said = f"{words.of(round(x), weights, 'weights')} ({words.share(x / weights)})"
-    return f"{said} on a path" if across == "effective" else f"{said}, {weights / x:.3g} times smaller"
+def told_size(x: float, whole: float, across: Across) -> str:
+    """How large a network is; the thousands of runs of one picture have few different sizes."""
+    told = SIZES[across].told(x, whole)
+    return f"{told}, {whole / x:.3g} times smaller" if SIZES[across].unit and across != "effective" else told
 
 
 def about(numbers: TradeOff, series: Series, p: Point) -> str:
@@ -234,7 +244,7 @@ def about(numbers: TradeOff, series: Series, p: Point) -> str:
     told = value(numbers, p.mean) + around if p.mean is not None else "stayed at chance"
     lines = [
         f"<b>{plain(p.title)}</b>",
-        size(numbers, p.x) if p.asked else "",
+        size(numbers, p.x) if p.asked or series.family else "",
         told,
         plain(p.seeds),
         plain(p.mixed or ""),

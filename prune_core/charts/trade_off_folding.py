@@ -1,37 +1,67 @@
 """Results folded into the trade-off's numbers: groups over seeds, series over sparsities, never two lengths of training in one line."""
 
 import json
+import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from typing import Any, Literal
 
+from ..catalogue import Model
 from ..catalogue.published import Published
-from ..results import Group
-from ..spec import RunSpec
+from ..results import Group, Result
+from ..spec import BY_COST, RunSpec
+from ..twins import dense_epochs, equal_compute
 from .names import distinct, epochs
-from .trade_off import Across, Cost, Dot, Point, Series, TradeOff, Up
+from .sizes import SIZES, Across, size_of, whole_of
+from .trade_off import NARROWER, Cost, Dot, Point, Series, TradeOff, Up
 
-HOW = {"prune_at_init": "at the start", "iterative": "in steps", "from_scratch": "from scratch", "train_longer": "trained on"}
+HOW = {
+    "prune_at_init": "at the start",
+    "iterative": "in steps",
+    "from_scratch": "from scratch",
+    "train_longer": "trained on",
+    "one_at_a_time": "one by one",
+}
 MEASURES: Mapping[Up, Literal["test_error", "test_accuracy"]] = {"error": "test_error", "accuracy": "test_accuracy"}
 ALONG = ("sparsity", "seed", "parent")  # what varies within a series
+SAME = 0.05  # networks of one family whose parameters differ by less, as a part, stand for one size
 
 
-def trade_off(groups: Sequence[Group], across: Across = "kept", up: Up = "error", published: Sequence[Published] = ()) -> TradeOff:
-    """The trade-off of one network on one data set. groups: runs of it in any state; those that only score or judge are left out."""
+def trade_off(
+    groups: Sequence[Group], across: Across = "kept", up: Up = "error", published: Sequence[Published] = (), front: bool = False
+) -> TradeOff:
+    """The trade-off of one network on one data set. groups: runs of it, and of narrower copies of it, in any state; those that only score or judge are left
+    out.
+    """
     groups = [g for g in groups if not g.spec.protocol_entry.page]
     if not groups:
-        return TradeOff(across=across, up=up, published=tuple(published))
-    kinds, specs = kinds_of(groups), {g.key: g.spec for g in groups}
+        return TradeOff(across=across, up=up, published=tuple(published), front=front)
+    known = {g.key: g.spec for g in groups}
+    ways = Ways(known)
     members: dict[str, list[Group]] = defaultdict(list)
     for group in groups:
-        members[kinds[group.key]].append(group)
-    found = [series_of(kind, each, specs, across, up) for kind, each in members.items()]
+        members[ways.kind(group)].append(group)
+    spec = groups[0].spec
+    network, data = spec.whole.model_entry, spec.dataset_entry
+    found = [series_of(kind, each, known, ways, network, across, up) for kind, each in members.items()]
     found = [s for s in found if any(p.dots for p in s.points)]
     levels = {kind: level(each[0].spec) for kind, each in members.items()}
-    spec, several = groups[0].spec, len({s.epochs for s in found}) > 1
-    pruned, dense = (told_apart([s for s in found if prunes(levels[s.key]) is which], levels, several) for which in (True, False))
-    network, data = spec.model_entry, spec.dataset_entry
-    return TradeOff(network.title, data.title, network.weights, across, up, pruned, dense, tuple(published), data.caution)
+    several = len({s.epochs for s in found}) > 1
+    smaller, dense = (told_apart([s for s in found if (s.family is not None) is which], levels, several) for which in (True, False))
+    return TradeOff(
+        network.title, data.title, network.weights, across, up, smaller, dense, tuple(published), data.caution,
+        whole_of(network, across) or largest(found), front,
+    )  # fmt: skip
+
+
+def largest(found: Sequence[Series]) -> float:
+    """What sizes are compared with where no full network says its own: that of the dense reference if it was measured, else the largest."""
+    dense = [p.x for s in found if s.family is None for p in s.points if p.x]
+    return max(dense or [p.x for s in found for p in s.points if p.x], default=0.0)
+
+
+def profile_of(spec: RunSpec) -> tuple[int, ...]:
+    return getattr(spec.model_options, "profile", ())
 
 
 def prunes(spec: RunSpec) -> bool:
@@ -43,29 +73,73 @@ def level(spec: RunSpec) -> RunSpec:
     return spec.model_copy(update={"sparsity": 0.5, "seed": 0, "parent": None, "device": "auto"})
 
 
-def kinds_of(groups: Sequence[Group]) -> dict[str, str]:
-    """Group -> the series that it belongs to: everything but sparsity and seed. Twins belong together where their parents do."""
-    known = {group.key: group.spec for group in groups}
-    found: dict[str, str] = {}
+class Ways:
+    """Which series a group belongs to: everything but its size and seed. Twins belong together where their parents do."""
 
-    def kind(key: str) -> str:
-        if key not in found:
-            spec, found[key] = known[key], key
+    def __init__(self, known: Mapping[str, RunSpec]) -> None:
+        self.known, self.found = known, dict[str, str]()
+
+    def kind(self, group: Group) -> str:
+        return self.of(group.key, group)
+
+    def of(self, key: str, group: Group | None = None) -> str:
+        if key not in self.found:
+            spec = self.known[key]
+            self.found[key] = key
             said = level(spec).resolved().model_dump(mode="json", exclude={"device", *ALONG})
-            above = spec.parent.group if spec.parent else None
-            said["parent"] = kind(above) if above in known else above
-            found[key] = json.dumps(said, sort_keys=True)
-        return found[key]
+            above = spec.parent.group if spec.parent else ""
+            said["parent"] = self.of(above) if above in self.known else above
+            if profile_of(spec):
+                said["model_options"]["profile"] = "narrower"
+            if spec.protocol == "one_at_a_time":
+                said["epochs"] = f"{dense_epochs(spec)} before the first removal"
+            if group is not None and (way := self.from_scratch(group)):
+                said["epochs"] = way
+            self.found[key] = json.dumps(said, sort_keys=True)
+        return self.found[key]
 
-    return {group.key: kind(group.key) for group in groups}
+    def from_scratch(self, group: Group) -> str:
+        """How long a run from scratch trains, as people call it: what stays equal along a series where its epochs do not."""
+        spec, above = group.spec, self.known.get(group.spec.parent.group) if group.spec.parent else None
+        if spec.protocol != "from_scratch" or above is None:
+            return ""
+        first = dense_epochs(above)
+        if spec.epochs in (first, above.epochs):
+            return "" if first == above.epochs else "Scratch-E" if spec.epochs == first else "equal pipeline"
+        macs = next((r.macs for r in group.results.values() if r.macs), None)
+        return "Scratch-B" if macs and spec.epochs == equal_compute(first, spec.model_entry.macs, macs) else ""
 
 
-def series_of(kind: str, members: Sequence[Group], specs: Mapping[str, RunSpec], across: Across, up: Up) -> Series:
+def series_of(
+    kind: str, members: Sequence[Group], specs: Mapping[str, RunSpec], ways: Ways, network: Model, across: Across, up: Up
+) -> Series:
     spec = members[0].spec
     entry = spec.criterion_entry if prunes(spec) else None
-    marks = tuple(sorted((point_of(g, across, up) for g in members), key=lambda p: (p.asked, p.key)))
+    together = points_of(members, network)
+    marks = tuple(sorted((point_of(g, network, across, up) for g in together), key=lambda p: (p.asked, -(p.x or 0.0), p.key)))
     name, family = (entry.title, entry.family) if entry else ("Dense", None)
-    return Series(kind, name, detail_of(spec), family, 0, spec.epochs, cost_of(spec, specs), marks)
+    if profile_of(spec) and not entry:
+        name, family = getattr(spec.model_options, "family", "") or "A profile of its own", NARROWER
+    if spec.protocol_entry.criteria:  # a way of pruning that has a criterion of its own goes by its own name
+        name = spec.protocol_entry.title
+    above = specs.get(spec.parent.group) if spec.parent else None
+    detail = (ways.from_scratch(members[0]) or detail_of(spec)) + (by_cost(above) if above else "")
+    return Series(kind, name, detail, family, 0, spec.epochs, cost_of(spec, specs), marks)
+
+
+def points_of(members: Sequence[Group], network: Model) -> list[Group]:
+    """Groups that stand for one point together: as much removed of parents that are alike, or networks of about as many parameters."""
+    found: dict[Any, list[Result]] = {}
+    sizes: list[float] = []
+    for g in members:
+        if not profile_of(g.spec):
+            found.setdefault(removed(g.spec), []).extend(g.all)
+            continue
+        size = g.spec.model_entry.parameters
+        near = next((s for s in sizes if abs(math.log(s / size)) < SAME), None)
+        sizes += [size] if near is None else []
+        found.setdefault((near or size,), []).extend(g.all)
+    return [Group(each) for each in found.values()]
 
 
 def detail_of(spec: RunSpec) -> str:
@@ -73,7 +147,12 @@ def detail_of(spec: RunSpec) -> str:
         return ""
     if spec.protocol == "mask_control":
         return f"{getattr(spec.protocol_options, 'mask', 'another')} mask"
-    return HOW.get(spec.protocol, spec.protocol_entry.short.lower())
+    return HOW.get(spec.protocol, spec.protocol_entry.short.lower()) + by_cost(spec)
+
+
+def by_cost(spec: RunSpec) -> str:
+    """Which value decided what went, where it was another than the criterion's own."""
+    return BY_COST.get(getattr(spec.protocol_options, "value", ""), "")
 
 
 def cost_of(spec: RunSpec, known: Mapping[str, RunSpec]) -> Cost:
@@ -88,21 +167,19 @@ def cost_of(spec: RunSpec, known: Mapping[str, RunSpec]) -> Cost:
     return Cost(spec.epochs, before, spec.dataset_entry.train)
 
 
-def point_of(group: Group, across: Across, up: Up) -> Point:
+def point_of(group: Group, network: Model, across: Across, up: Up) -> Point:
     measure = MEASURES[up]
     mean = group.interval(measure)
     standing = [r for r in group.results.values() if r.state == "finished" and getattr(r, measure) is not None]
     counted = [r for r in standing if r.counts] or standing
-    kept, effective = average([r.weights_kept for r in counted]), average([r.effective for r in counted])
-    dots = tuple(
-        Dot(r.id, r.title, r.seed, (r.weights_kept if across == "kept" else r.effective) or None, float(getattr(r, measure)), r.at_chance)
-        for r in standing
-    )  # fmt: skip
+    entry = group.spec.model_entry if profile_of(group.spec) else network
+    sizes = {size: average([size_of(r, entry, size) for r in counted]) for size in SIZES}
+    dots = tuple(Dot(r.id, r.title, r.seed, size_of(r, entry, across), float(getattr(r, measure)), r.at_chance) for r in standing)
     spec = group.spec
     return Point(
-        group.key, group.title, removed(spec), spec.resolved_granularity, (kept if across == "kept" else effective) or None,
-        kept, effective, mean and mean.mean, mean and mean.low, mean and mean.high, mean.n if mean else 0, group.words, group.mixed,
-        group.repeated, dots, group.values(measure),
+        group.key, group.title, removed(spec), spec.resolved_granularity, sizes[across] or None, average([r.weights_kept for r in counted]), sizes,
+        mean and mean.mean, mean and mean.low, mean and mean.high, mean.n if mean else 0, group.words, group.mixed, group.repeated, dots,
+        group.values(measure),
     )  # fmt: skip
 
 

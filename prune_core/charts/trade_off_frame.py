@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from . import words
+from .sizes import SIZES
 from .theme import Ink
 from .trade_off import Series, TradeOff, printed
 
-TITLES = {"kept": "Weights kept", "effective": "Weights on a path from input to output"}
 SHARES = (1.0, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001, 0.0005, 0.0002, 0.0001)
 FINE = tuple(round(step * 10.0**-power, 6) for power in range(1, 5) for step in (10, 9, 8, 7, 6, 5, 4, 3, 2.5, 2, 1.5))
 FEW = 3  # ticks: with fewer the finer ones come
@@ -16,7 +16,7 @@ ERRORS = (0.001, 0.002, 0.003, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2, 0.3, 0.5
 
 
 class Frame(NamedTuple):
-    """Ends of both axes as plotly takes them: x as log10 of weights, many to few; y as log10 of an error, or an accuracy."""
+    """Ends of both axes as plotly takes them: x as log10 of a size, many to few; y as log10 of an error, or an accuracy."""
 
     x: tuple[float, float]
     y: tuple[float, float]
@@ -32,7 +32,7 @@ class Frame(NamedTuple):
 
     @property
     def across(self) -> tuple[float, float, float]:
-        """Left edge, middle and right edge in weights, for lines that cross the picture."""
+        """Left edge, middle and right edge in sizes, for lines that cross the picture."""
         left, right = self.x
         return 10**left, 10 ** ((left + right) / 2), 10**right
 
@@ -41,6 +41,7 @@ def frame_of(numbers: TradeOff, drawn: Sequence[Series]) -> Frame:
     """Room for every mean, run and published value; intervals may reach beyond the edge."""
     xs = [math.log10(x) for s in drawn for p in s.points for x in (p.x, *(d.x for d in p.dots)) if x]
     xs += [math.log10(numbers.weights * (1 - e.sparsity)) for e in numbers.published if e.sparsity is not None]
+    xs += [math.log10(numbers.whole)] if numbers.has_sizes and numbers.whole else []
     room = max(0.05 * (max(xs) - min(xs)), 0.06)
     x = (max(xs) + room, min(xs) - room)
     ys = [y for s in (*drawn, *numbers.dense) for p in s.points for y in (p.mean, *(d.y for d in p.dots)) if y is not None]
@@ -54,7 +55,7 @@ def frame_of(numbers: TradeOff, drawn: Sequence[Series]) -> Frame:
 
 
 def x_title(numbers: TradeOff) -> str:
-    return f"{TITLES[numbers.across]}, log scale (smaller networks to the right)"
+    return f"{SIZES[numbers.across].title}, log scale (smaller networks to the right)"
 
 
 def y_title(numbers: TradeOff) -> str:
@@ -62,16 +63,16 @@ def y_title(numbers: TradeOff) -> str:
 
 
 def x_axis(numbers: TradeOff, frame: Frame) -> tuple[Ink, Ink]:
-    """The axis with counts and shares, and what it is on a phone: shares alone."""
-    coarse, fine = ([s for s in some if frame.x[1] <= math.log10(s * numbers.weights) <= frame.x[0]] for some in (SHARES, FINE))
-    ticks = coarse if len(coarse) >= FEW else fine[:: 1 + len(fine) // 7] or [10 ** frame.x[0] / numbers.weights]
+    """The axis with sizes and shares, and what it is on a phone: shares alone, or times alone."""
+    size, whole = SIZES[numbers.across], numbers.whole or 1.0
+    coarse, fine = ([s for s in some if frame.x[1] <= math.log10(s * whole) <= frame.x[0]] for some in (SHARES, FINE))
+    ticks = coarse if len(coarse) >= FEW else fine[:: 1 + len(fine) // 7] or [10 ** frame.x[0] / whole]
     wide = {
-        "type": "log", "range": frame.x, "title": {"text": x_title(numbers)}, "tickvals": [share * numbers.weights for share in ticks],
-        "ticktext": [f"{share * numbers.weights:,.0f}<br>{words.share(share)}" for share in ticks], "tickangle": 0,
+        "type": "log", "range": frame.x, "title": {"text": x_title(numbers)}, "tickvals": [share * whole for share in ticks],
+        "ticktext": [f"{size.tick(share * whole)}<br>{words.share(share)}" for share in ticks], "tickangle": 0,
     }  # fmt: skip
-    shares = [words.share(share).replace(" ", "\N{NO-BREAK SPACE}") for share in ticks]
-    title = {"text": f"{'Weights kept' if numbers.across == 'kept' else 'Weights on a path'}, log scale"}
-    return wide, {"ticktext": shares, "title": title}
+    narrow = [(words.share(share) if size.unit else size.tick(share * whole)).replace(" ", "\N{NO-BREAK SPACE}") for share in ticks]
+    return wide, {"ticktext": narrow, "title": {"text": f"{size.short}, log scale"}}
 
 
 def y_axis(numbers: TradeOff, frame: Frame) -> Ink:

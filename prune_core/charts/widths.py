@@ -1,26 +1,28 @@
 """Which architecture pruning found: what is left of every layer in network order, event by event, over seeds."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Literal, NamedTuple
 
-from ..catalogue import Model
-from ..events import Pruned
+from ..catalogue import Layer, Model
+from ..events import Pruned, Removed
 from ..spec import RunSpec
 from ..statistics import FEWEST
 from . import words
 
 What = Literal["weights", "channels"]
 MOST = 3  # picks that a sentence has room for, one by one
+MOST_MOMENTS = 200
 SAME = 1e-4  # amounts removed that are nearer than this are one position of the slider
 
 
 class Member(NamedTuple):
-    """One run: its seed and its prunings in their order."""
+    """One run: its seed and its prunings in their order, or every single removal of one that went channel by channel."""
 
     run: str
     seed: int
     prunings: tuple[Pruned, ...]
+    removals: tuple[Removed, ...] = ()
 
 
 class Pick(NamedTuple):
@@ -32,11 +34,12 @@ class Pick(NamedTuple):
 
 
 class Row(NamedTuple):
-    """A layer (or channel group): `units` of it before any pruning."""
+    """A layer (or channel group): `units` of it before any pruning; `resolution` of what it puts out ("14×14"), empty where that has no places."""
 
     name: str
     title: str
     units: int
+    resolution: str = ""
 
 
 class Kept(NamedTuple):
@@ -133,36 +136,57 @@ def widths(picks: Sequence[Pick], what: What = "weights") -> Widths:
     if what == "weights":
         left_out += [f"{p.label} removes channels; how many weights of each layer that leaves is not recorded" for p in by_channel]
         mine = [p for p in mine if p not in by_channel]
-    left_out += [f"{p.label} has pruned nothing" for p in mine if not any(m.prunings for m in p.members)]
-    mine = [p for p in mine if any(m.prunings for m in p.members)]
+    left_out += [f"{p.label} has pruned nothing" for p in mine if not any(m.prunings or m.removals for m in p.members)]
+    mine = [p for p in mine if any(m.prunings or m.removals for m in p.members)]
     rows = rows_of(model, what, grouped=bool(by_channel))
     return Widths(model.title, what, rows, tuple(profile(p, rows, model, what) for p in mine), tuple(left_out))
 
 
 def rows_of(model: Model, what: What, grouped: bool) -> tuple[Row, ...]:
     """Layers with their weights or outputs; channel groups where any of the picks removes channels."""
+    sizes = {layer.name: resolution(layer) for layer in model.layers}
     if what == "weights":
-        return tuple(Row(layer.name, layer.title, layer.weights) for layer in model.layers)
+        return tuple(Row(layer.name, layer.title, layer.weights, sizes[layer.name]) for layer in model.layers)
     if grouped:
-        return tuple(Row(group.producer, group.title, group.channels) for group in model.channel_groups)
-    return tuple(Row(layer.name, layer.title, layer.shape[0]) for layer in model.layers)
+        return tuple(Row(group.producer, group.title, group.channels, sizes[group.producer]) for group in model.channel_groups)
+    return tuple(Row(layer.name, layer.title, layer.shape[0], sizes[layer.name]) for layer in model.layers)
+
+
+def resolution(layer: Layer) -> str:
+    side = math.isqrt(layer.positions)
+    return f"{side}×{side}" if layer.positions > 1 and side * side == layer.positions else ""
 
 
 def profile(pick: Pick, rows: tuple[Row, ...], model: Model, what: What) -> Profile:
     """The pick's moments. Runs of one spec prune equally often; of runs under way as many prunings count as all of them have reached."""
-    members = [m for m in pick.members if m.prunings]
+    members = [m for m in pick.members if m.prunings or m.removals]
     entry = pick.spec.criterion_entry
     first = {group.name: group.producer for group in model.channel_groups}
     whole = tuple(Kept(row.units, row.units, row.units, 0.0 if len(members) >= FEWEST else None, len(members)) for row in rows)
-    moments = [Moment(0.0, None, whole)]
+    later = one_by_one(members, rows, first) if all(m.removals for m in members) else by_pruning(members, rows, first, what)
+    return Profile(
+        pick.label, pick.spec.resolved_granularity, entry.family if entry else None, tuple(m.run for m in members),
+        tuple(m.seed for m in members), (Moment(0.0, None, whole), *later),
+    )  # fmt: skip
+
+
+def by_pruning(members: Sequence[Member], rows: tuple[Row, ...], first: dict[str, str], what: What) -> Iterator[Moment]:
     for events in zip(*(m.prunings for m in members), strict=False):
         counts = [left(event, rows, first, what) for event in events]
         removed = 1 - sum(e.kept for e in events) / (sum(e.units for e in events) or 1)
-        moments.append(Moment(removed, events[0].epoch, tuple(kept([c[i] for c in counts]) for i in range(len(rows)))))
-    return Profile(
-        pick.label, pick.spec.resolved_granularity, entry.family if entry else None, tuple(m.run for m in members),
-        tuple(m.seed for m in members), tuple(moments),
-    )  # fmt: skip
+        yield Moment(removed, events[0].epoch, tuple(kept([c[i] for c in counts]) for i in range(len(rows))))
+
+
+def one_by_one(members: Sequence[Member], rows: tuple[Row, ...], first: dict[str, str]) -> Iterator[Moment]:
+    """A moment a removal, and of very many as many as a slider has room for, evenly; the last one always."""
+    counts = [{row.name: row.units for row in rows} for _ in members]
+    steps, units = min(len(m.removals) for m in members), sum(row.units for row in rows)
+    shown = {math.ceil(steps * i / MOST_MOMENTS) for i in range(1, MOST_MOMENTS + 1)}
+    for i, events in enumerate(zip(*(m.removals for m in members), strict=False), 1):
+        for count, event in zip(counts, events, strict=True):
+            count[first.get(event.group, event.group)] -= 1
+        if i in shown:
+            yield Moment(i / units, events[0].epoch, tuple(kept([count[row.name] for count in counts]) for row in rows))
 
 
 def left(event: Pruned, rows: tuple[Row, ...], first: dict[str, str], what: What) -> list[int]:
@@ -239,4 +263,9 @@ def agreement(numbers: Widths, removed: float) -> str:
     seeds = f"{words.counted(counts.pop())} seeds" if len(counts) == 1 else "seeds"
     if worst[0] < 0.05:
         return f" Its {seeds} agree to a tenth of a point." if len(several) == 1 else f" Their {seeds} agree to a tenth of a point."
-    return f" Over {seeds} no layer differs by more than {worst[0]:.1f} points ({worst[1]}{f', {worst[2]}' if len(several) > 1 else ''})."
+    spread = [cv for p in several for k in p.moments[p.at(removed)].kept if (cv := k.cv) is not None]
+    if numbers.what == "channels" and len(spread) == sum(len(p.moments[0].kept) for p in several):
+        varied = f"; a layer's width varies by {words.share(sum(spread) / len(spread))} of its mean on average"
+    else:
+        varied = ""
+    return f" Over {seeds} no layer differs by more than {worst[0]:.1f} points ({worst[1]}{f', {worst[2]}' if len(several) > 1 else ''}){varied}."

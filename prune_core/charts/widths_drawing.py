@@ -14,6 +14,7 @@ from .theme import DARK, LIGHT, Ink, Theme, faded, figure, nothing
 from .widths import Kept, Moment, Profile, Row, Widths
 
 By = Literal["share", "count"]
+FEW = 20  # prunings: what there is more of are steps to the reader
 SPAN = 0.82  # of the distance between two trunks: the longest branch
 
 
@@ -61,7 +62,8 @@ def draw(numbers: Widths, theme: Theme, removed: float | None = None, by: By = "
 def said(row: Row, k: Kept, what: str) -> str:
     """One layer in words: what is left, and over how many seeds with what spread."""
     mean = f"{k.mean:,.0f}" if k.mean >= 100 else f"{k.mean:,.1f}".removesuffix(".0")
-    of = f"{row.title}: {mean} of {row.units:,} {what} ({words.share(k.mean / row.units)})"
+    where = f" ({row.resolution})" if row.resolution else ""
+    of = f"{row.title}{where}: {mean} of {row.units:,} {what} ({words.share(k.mean / row.units)})"
     if k.n == 1:
         return of
     if k.low == k.high:
@@ -79,7 +81,7 @@ def scene(numbers: Widths, key: str, chosen: float, drawing: str, by: By) -> dic
     return {
         "key": key, "drawing": drawing, "by": by, "what": numbers.what, "span": scale(numbers, by),
         "label": f"{words.capital(numbers.what)} kept per layer of {numbers.network}, the first layer lowest",
-        "rows": [{"title": row.title, "units": row.units} for row in numbers.rows],
+        "rows": [{"title": row.title, "units": row.units, "resolution": row.resolution} for row in numbers.rows],
         "positions": [{"removed": removed, "words": words.share(removed)} for removed in numbers.positions],
         "chosen": nearest(numbers, chosen), "slider": slider(numbers),
         "profiles": [one(numbers, p, dash) for p, dash in zip(numbers.profiles, dashes([p.family for p in numbers.profiles], LIGHT), strict=True)],
@@ -115,7 +117,7 @@ def when(p: Profile, i: int) -> str:
     if epoch is None:
         return "before any pruning"
     last = len(p.moments) - 1
-    which = "pruned" if last == 1 else f"pruning {i} of {last}"
+    which = "pruned" if last == 1 else f"{'step' if last > FEW else 'pruning'} {i} of {last}"
     return f"{which} before training" if epoch == 0 else f"{which}, epoch {words.epoch(epoch)}"
 
 

@@ -66,3 +66,16 @@ def duration(seconds: float) -> str:
         return f"{seconds:.0f} s"
     minutes = round(seconds / 60)
     return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def counts(number: float) -> str:
+    """A large count in a few signs: 266200 -> "266,200", 1467968 -> "1.47 M", 313201664 -> "313 M", 2.5e9 -> "2.5 G"."""
+    for unit, name in ((1e9, "G"), (1e6, "M")):
+        if number >= unit:
+            return f"{number / unit:.3g} {name}"
+    return f"{number:,.0f}"
+
+
+def milliseconds(seconds: float) -> str:
+    """A short time: 0.00213 -> "2.13 ms", 0.25 -> "250 ms", 2.5 -> "2.5 s"."""
+    return f"{1000 * seconds:.3g} ms" if seconds < 0.9995 else f"{seconds:.3g} s"

@@ -9,7 +9,7 @@ from ..store.sweeps import Asked, Due
 from ..twins import twins
 from ..wording import SpecError
 
-NOTHING = "The run that it follows left no masks to start from."
+NOTHING = "The run that it follows left nothing that this could be made of."
 
 log = logging.getLogger(__name__)
 

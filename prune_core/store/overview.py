@@ -1,6 +1,7 @@
 """What there is to look at, and whether it has changed: asked of the indexes, so that ten thousand runs need not be read to know."""
 
 import json
+from collections.abc import Iterable
 from datetime import datetime
 from typing import NamedTuple
 
@@ -13,6 +14,8 @@ from ..wording import SpecError
 from .records import ENDED, Environment, State, Summary, log
 from .store import Store
 from .tables import RUNS
+
+PROFILE = " channels ("  # of the name of a network with channels of its own, see ProfileOptions.size
 
 
 class Subject(NamedTuple):
@@ -34,6 +37,31 @@ def subjects(store: Store) -> list[Subject]:
     with store.database.reading() as connection:
         found = [Subject(*row) for row in connection.execute(query)]
     return sorted(found, key=lambda s: (-s.runs, s.model, s.dataset))
+
+
+def narrower(store: Store, found: Iterable[Subject]) -> dict[Subject, list[Subject]]:
+    """Each of the subjects whose network is a full one, with those whose network is a narrower copy of it on the same data."""
+    found = list(found)
+    families: dict[Subject, list[Subject]] = {s: [] for s in found if PROFILE not in s.model}
+    whole = {(s.model, s.dataset): s for s in families}
+    for s in found:
+        if PROFILE in s.model:
+            spec = one_of(store, s)
+            above = whole.get((spec.whole.network, s.dataset)) if spec else None
+            families.setdefault(above or s, []).extend([s] if above else [])
+    return families
+
+
+def one_of(store: Store, subject: Subject) -> RunSpec | None:
+    """The spec of some run of it; None where none can be read."""
+    query = select(RUNS.c.spec).where(RUNS.c.model == subject.model, RUNS.c.dataset == subject.dataset).limit(1)
+    with store.database.reading() as connection:
+        text = connection.execute(query).scalar()
+    try:
+        return RunSpec.read(text) if text else None
+    except (SpecError, ValidationError) as error:
+        log.warning("a run of %s can't be read (%s)", subject.model, error)
+        return None
 
 
 def stamp(store: Store, model: str, dataset: str) -> tuple[int, ...]:

@@ -20,7 +20,7 @@ from .stored import finished
 
 SEEDS = range(3)
 LEVELS = (0.35, 0.5, 0.65, 0.8)
-DENSE, EVERY, STEPS = 20, 50, 100  # epochs of the dense network's training, steps between removals, steps of an epoch
+DENSE, EVERY, STEPS = 12, 30, 100  # epochs of the dense network's training, steps between removals, steps of an epoch
 NETWORK: dict[str, Any] = {"model": "small_conv", "dataset": "fashion_mnist", "dataset_options": {"images": 10_000}}
 VALUES = {"delta": "Fisher's delta", "delta_over_cost": "delta over cost"}
 PULLED = {"slimming": {"penalty": 1e-3}, "structure_selection": {"strength": 1e-3}}
@@ -35,14 +35,14 @@ class Family(NamedTuple):
 
 
 def dense(seed: int) -> RunSpec:
-    return RunSpec(**NETWORK, protocol="dense", criterion=None, epochs=DENSE, seed=seed)
+    return RunSpec(**NETWORK, protocol="dense", criterion=None, epochs=DENSE, seed=seed, protocol_options={"measure": ["latency"]})
 
 
 def one_at_a_time(value: str, sparsity: float, seed: int) -> RunSpec:
     """Dense training, then EVERY steps before each removal and after the last."""
     channels = dense(seed).model_entry.channels
     stretches = channels - kept(channels, sparsity) + 1
-    options = {"value": value, "every": EVERY, "finetune_lr": 0.01}
+    options = {"value": value, "every": EVERY, "finetune_lr": 0.01, "looks": 8}
     return RunSpec(
         **NETWORK, protocol="one_at_a_time", criterion="fisher", sparsity=sparsity, epochs=DENSE + -(-stretches * EVERY // STEPS), seed=seed,
         protocol_options=options,
@@ -56,7 +56,9 @@ def pulled(protocol: str, sparsity: float, seed: int) -> RunSpec:
 
 
 def narrow(name: str, profile: tuple[int, ...], seed: int) -> RunSpec:
-    return dense(seed).model_copy(update={"model_options": dense(seed).model_options.model_copy(update={"profile": profile, "family": name})})
+    return dense(seed).model_copy(
+        update={"model_options": dense(seed).model_options.model_copy(update={"profile": profile, "family": name})}
+    )
 
 
 def families(store: Store) -> Iterator[Family]:

@@ -144,12 +144,17 @@ class TestFollowing:
 
     @pytest.mark.parametrize("names", [["sparse"], ["dense", "../x"], ["Shuffled"]])
     def test_other_names_are_refused_with_the_choices(self, names):
-        with pytest.raises(SpecError, match="Choices: dense, dense_longer, equal_pipeline, inverted, random, scratch_e, shuffled"):
+        with pytest.raises(
+            SpecError,
+            match="Choices: bottleneck, bottleneck_b, copy_double, copy_half, dense, dense_longer, equal_pipeline, inverted, random, scratch_b, ",
+        ):
             asked_for([RunSpec()], names)
 
     def test_too_many_with_those_that_follow_are_refused(self):
-        specs = expand(BASE, {"lr": [0.001 * i for i in range(1, 335)]})
-        with pytest.raises(SpecError, match=r"got 2,004\. Leave out"):
+        specs = expand(
+            BASE, {"lr": [0.001 * i for i in range(1, 335)]}
+        )  # each with both dense twins, three masks and two from scratch: one the other's like
+        with pytest.raises(SpecError, match=r"got 2,338\. Leave out"):
             asked_for(specs, FOLLOWS)
 
     def test_what_follows_is_queued_when_its_parent_has_finished_and_runs_once(self, store):
