@@ -32,6 +32,7 @@ PAGES = {
         st.Page("saliency.py", title="Saliency", icon=":material/grid_on:"),
         st.Page("trade_off.py", title="Trade-off", icon=":material/show_chart:"),
         st.Page("widths.py", title="Widths", icon=":material/park:"),
+        st.Page("speed.py", title="Speed", icon=":material/speed:"),
         st.Page("instability.py", title="Instability", icon=":material/ecg_heart:"),
         st.Page("scratch.py", title="Scratch", icon=":material/restart_alt:"),
         st.Page("calibration.py", title="Calibration", icon=":material/balance:"),

@@ -29,6 +29,7 @@ COSTS: Mapping[str, str] = {"macs": "multiply-adds", "parameters": "parameters",
 Part = Literal["train", "validation", "test"]
 MEASURED: Mapping[str, str] = {
     "removal": "Take {count:,} {unit}s of {layer} out, each alone, and measure the loss on {images:,} training images",
+    "runtime": "Time the layers at other widths, and fit a model of what a channel takes",
     "prediction": "Ask {criterion} what each of these {unit}s is worth",
     "sensitivity": "Prune {layer} alone by {criterion}, by several amounts, and measure on the validation images",
 }

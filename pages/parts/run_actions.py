@@ -54,6 +54,8 @@ def places(run: Run, history: History) -> dict[str, tuple[str, str, dict[str, st
     found: dict[str, tuple[str, str, dict[str, str]]] = {"Trade-off": ("trade_off.py", ":material/show_chart:", {"to_what": subject})}
     if history.prunings:
         found["Widths"] = ("widths.py", ":material/park:", {"runs": run.id})
+    if any(event.what == "latency" for event in history.measurements):
+        found["Speed"] = ("speed.py", ":material/speed:", {"run": run.id})
     if any(pruning.epoch > 0 for pruning in history.prunings):
         found["Instability"] = ("instability.py", ":material/ecg_heart:", {"run": run.id})
     if run.parent is not None:

@@ -2,10 +2,12 @@
 
 import math
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 from .anatomy import Anatomy, ChannelGroup, Layer, Place
 
+N = TypeVar("N", bound=float)
 Widths = Mapping[str, int]  # name of a channel group -> channels that are there; groups that aren't named are whole
 
 
@@ -107,25 +109,27 @@ class Costs:
 
     def macs(self, name: str) -> int:
         """Multiply-adds of one image that one channel of the group takes."""
-        return self.saving(name, {layer: shape[2] for layer, shape in self.shapes.items()})
+        return self.difference(name, lambda layer, r, c: r * c * self.shapes[layer][2])
 
     def parameters(self, name: str) -> int:
         """Trainable numbers of one channel of the group."""
         group = self.groups[name]
-        return self.saving(name, self.plane) + len(group.members) - len(group.producers)
+        return self.difference(name, lambda layer, r, c: r * c * self.plane[layer]) + len(group.members) - len(group.producers)
 
-    def saving(self, name: str, each: Mapping[str, int]) -> int:
-        """Of all layers that write or read a channel; `each`: what an entry of their weight matrix counts."""
-        group, total = self.groups[name], 0
+    def difference(self, name: str, price: Callable[[str, int, int], N]) -> N:
+        """What one channel of the group is worth in all layers that write or read it. price: of a layer of so many rows and columns."""
+        group = self.groups[name]
         rows, columns = defaultdict[str, int](int), defaultdict[str, int](int)
         for place in group.producers:
             rows[place.name] += 1
         for place in group.readers:
             columns[place.name] += place.each
+        total: Any = 0
         for layer in dict.fromkeys((*rows, *columns)):
             r, c, _ = self.shapes[layer]
-            total += (r * c - (r - rows[layer]) * (c - columns[layer])) * each[layer]
-        return total
+            total += price(layer, r, c) - price(layer, r - rows[layer], c - columns[layer])
+        found: N = total
+        return found
 
     def remove(self, name: str) -> None:
         """One channel of the group goes."""

@@ -79,3 +79,11 @@ def counts(number: float) -> str:
 def milliseconds(seconds: float) -> str:
     """A short time: 0.00213 -> "2.13 ms", 0.25 -> "250 ms", 2.5 -> "2.5 s"."""
     return f"{1000 * seconds:.3g} ms" if seconds < 0.9995 else f"{seconds:.3g} s"
+
+
+def bytes_of(number: float) -> str:
+    """The size of a file: 59944 -> "59.9 KB", 58897168 -> "58.9 MB"."""
+    for unit, name in ((1e9, "GB"), (1e6, "MB"), (1e3, "KB")):
+        if number >= unit:
+            return f"{number / unit:.3g} {name}"
+    return f"{number:.0f} B"

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from .files import Arrays
 from .network import Network
 from .optimiser import Optimiser
+from .runtime import RuntimeModel
 from .training import Clock, Sums
 
 FORMAT = "1"
@@ -23,12 +24,13 @@ Shapes = Mapping[str, Sequence[int]]
 
 
 class Position(NamedTuple):
-    """step: index in the plan of the step to do or go on with. event: number of the next event. seconds: computed so far. latency: measured so far."""
+    """step: index in the plan of the step to do or go on with. event: number of the next event. seconds: computed so far. latency, runtime: measured so far."""
 
     step: int
     event: int
     seconds: float
     latency: tuple[float, float] | None = None
+    runtime: RuntimeModel | None = None
 
 
 def pack(
@@ -82,7 +84,8 @@ def unpack(tensors: Arrays, metadata: Mapping[str, str], network: Network, optim
         inner["epoch_seconds"],
     )
     latency = inner.get("latency")
-    return Position(inner["step"], inner["event"], inner["seconds"], latency and tuple(latency))
+    runtime = inner.get("runtime")
+    return Position(inner["step"], inner["event"], inner["seconds"], latency and tuple(latency), runtime and RuntimeModel(*runtime))
 
 
 def load_weights(network: Network, weights: Mapping[str, torch.Tensor]) -> None:

@@ -54,6 +54,7 @@ from .pruning import inherit, prune
 from .reading import Reading
 from .recording import Recording
 from .removing import remove
+from .runtime import RuntimeModel
 from .shrinking import shrink
 from .sparsifying import Penalty, Scales
 from .survey import Survey
@@ -62,7 +63,8 @@ from .training import Beside, Clock, Sums, learning_rate, train
 REPORT_SECONDS = 0.1
 FEW_EPOCHS = 10
 DOING = {
-    "removal": "Taking {count:,} {unit}s of {layer} out, one at a time", "prediction": "Asking {criterion}", "sensitivity": "Pruning {layer} alone",
+    "runtime": "Timing layers at other widths", "removal": "Taking {count:,} {unit}s of {layer} out, one at a time", "prediction": "Asking {criterion}",
+    "sensitivity": "Pruning {layer} alone",
 }  # fmt: skip
 
 
@@ -154,6 +156,7 @@ class Execution:
         self.gathering: Gathering | None = None
         self.scales: Scales | None = None
         self.latency: tuple[float, float] | None = None
+        self.runtime: RuntimeModel | None = None
         self.test: Quality | None = None
         self.saved: tuple[int, int, int] | None = None  # step, event and iteration of the last checkpoint
         self.broken_off = False  # stopped inside a step, which is to be gone on with
@@ -287,6 +290,8 @@ class Execution:
         if values is None:
             self.broken_off = True
             return
+        if step.what == "runtime":
+            self.runtime = RuntimeModel(values["coefficients"], values["images"])
         if step.what == "latency":
             self.latency = values["batch_1"]["median"], values["batch_128"]["median"]
         yield Measured(epoch=self.clock.epoch, what=step.what, values=values)
@@ -359,7 +364,10 @@ class Execution:
             self.scores is not None or self.gathering is not None or self.held or self.test is not None or here == self.saved
         ):  # there again is no way further
             return
-        position, scales = Position(self.step, self.number, self.seconds(), self.latency), self.scales.state() if self.scales else {}
+        position, scales = (
+            Position(self.step, self.number, self.seconds(), self.latency, self.runtime),
+            self.scales.state() if self.scales else {},
+        )
         tensors, metadata = checkpoint.pack(self.network, self.optimiser, self.clock, position, self.fingerprint, scales)
         self.files.save_checkpoint(self.number, tensors, metadata)
         self.last_checkpoint, self.saved = time.monotonic(), here
@@ -371,7 +379,7 @@ class Execution:
                     self.network.apply_masks(checkpoint.masks_of(tensors, metadata), None)
                     self.network.shrink()
                     self.optimiser = self.new_optimiser()
-                self.step, self.number, self.before, self.latency = checkpoint.unpack(
+                self.step, self.number, self.before, self.latency, self.runtime = checkpoint.unpack(
                     tensors, metadata, self.network, self.optimiser, self.clock
                 )
                 step = self.plan[self.step] if self.step < len(self.plan) else None

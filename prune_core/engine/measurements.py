@@ -2,7 +2,7 @@
 
 import copy
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 import numpy as np
 import torch
@@ -12,9 +12,11 @@ from torch import nn
 from .agreement import agreement
 from .building import built
 from .checkpoint import array
+from .clockwork import median, synchronise, timed
 from .judging import JUDGING
 from .network import Network
 from .reading import Reading, Values
+from .runtime import runtime
 
 WARM, ROUNDS, FEWEST = 5, 30, 7
 SECONDS = 6.0  # of one batch size: slow networks go through fewer rounds, never below the fewest
@@ -22,7 +24,7 @@ SECONDS = 6.0  # of one batch size: slow networks go through fewer rounds, never
 
 @torch.inference_mode()
 def latency(reading: Reading) -> Values:
-    """Seconds of one forward pass for batches of 1 and 128, median and quartiles, and bytes on disk.
+    """Seconds of one forward pass for batches of 1 and 128, median and quartiles, of 128 by layer, bytes on disk and in memory.
 
     Of a pruned network also those of the `masked` one, zeros in their places, and of the `whole` one: all take turns, so that a busy moment hits all.
     """
@@ -41,6 +43,9 @@ def latency(reading: Reading) -> Values:
                 "n": len(images),
                 "rounds": len(each),
             }
+    names = [layer.name for layer in reading.network.entry.layers]
+    result["memory"] = {name: memory_of(module, images) for name, module in networks.items()}
+    result["layers"] = {name: by_layer(module, images, names) for name, module in networks.items() if name != "masked"}
     return result | told.pop("this") | told
 
 
@@ -84,18 +89,49 @@ def bytes_of(module: nn.Module) -> int:
     return len(save({name: array(tensor) for name, tensor in module.state_dict().items()}))
 
 
-def timed(module: nn.Module, images: torch.Tensor) -> float:
-    synchronise(images.device)
-    began = time.perf_counter()
+def by_layer(module: nn.Module, images: torch.Tensor, names: Collection[str]) -> dict[str, float]:
+    """Median seconds of every layer in passes of the whole network. names: of weight tensors; what lies between the layers is in none of them."""
+    owners = {f"{path}.weight": part for path, part in module.named_modules()}
+    began: dict[str, float] = {}
+    seconds: dict[str, list[float]] = {name: [] for name in names if name in owners}
+
+    def begin(name: str) -> Callable[..., None]:
+        def hook(part: nn.Module, given: object) -> None:
+            synchronise(images.device)
+            began[name] = time.perf_counter()
+
+        return hook
+
+    def end(name: str) -> Callable[..., None]:
+        def hook(part: nn.Module, given: object, out: object) -> None:
+            synchronise(images.device)
+            seconds[name].append(time.perf_counter() - began[name])
+
+        return hook
+
+    hooks = [
+        h for name in seconds for h in (owners[name].register_forward_pre_hook(begin(name)), owners[name].register_forward_hook(end(name)))
+    ]
+    for _ in range(FEWEST):
+        module(images)
+    for hook in hooks:
+        hook.remove()
+    return {name: median(each) for name, each in seconds.items() if each}
+
+
+def memory_of(module: nn.Module, images: torch.Tensor) -> int:
+    """Bytes of its weights, and of what the widest of its parts takes and puts out: what a pass holds at least."""
+    widest = [0]
+
+    def look(part: nn.Module, given: tuple[torch.Tensor, ...], out: torch.Tensor) -> None:
+        widest[0] = max(widest[0], sum(t.nbytes for t in (*given, out) if isinstance(t, torch.Tensor)))
+
+    hooks = [part.register_forward_hook(look) for part in module.modules() if not list(part.children())]
     module(images)
-    synchronise(images.device)
-    return time.perf_counter() - began
-
-
-def synchronise(device: torch.device) -> None:
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
+    for hook in hooks:
+        hook.remove()
+    return widest[0] + sum(t.nbytes for t in module.state_dict().values())
 
 
 # None: the measurement was told not to go on, and is to be begun again.
-MEASUREMENTS: dict[str, Callable[[Reading], Values | None]] = {"latency": latency, "agreement": agreement, **JUDGING}
+MEASUREMENTS: dict[str, Callable[[Reading], Values | None]] = {"latency": latency, "runtime": runtime, "agreement": agreement, **JUDGING}

@@ -1,6 +1,7 @@
 """What a run does when one channel goes: the one that is worth least, or least for what it costs."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import TYPE_CHECKING
 
 import torch
@@ -23,8 +24,7 @@ def remove(run: "Execution", step: Remove) -> Iterator[Event]:
     network, entry = run.network, run.network.entry
     flags = channel_flags(entry, network.mask_of)
     costs = Costs(entry, {name: int(kept.sum()) for name, kept in flags.items()})
-    whole = entry.macs if step.cost == "macs" else entry.parameters
-    price = costs.macs if step.cost == "macs" else costs.parameters
+    price, whole = prices(run, step, costs)
     saved = {name: price(name) / whole for name in flags} if step.value != "delta" else dict.fromkeys(flags, 0.0)
     free = {name: kept if int(kept.sum()) > least(step, name, len(kept)) else torch.zeros_like(kept) for name, kept in flags.items()}
     worth = torch.cat([valued(run.scores[name], saved[name], step) for name in flags])
@@ -54,6 +54,15 @@ def remove(run: "Execution", step: Remove) -> Iterator[Event]:
             round=step.number, sparsity=1 - kept / units, kept=kept, units=units, threshold=score, ties=0, before=before[0], train_before=before[1],
             **after_pruning(run, "channel"),
         )  # fmt: skip
+
+
+def prices(run: "Execution", step: Remove, costs: Costs) -> tuple[Callable[[str], float], float]:
+    """What one channel of a group costs at present widths, and what the whole network does."""
+    entry = run.network.entry
+    if step.cost == "latency" and step.value != "delta":
+        assert run.runtime is not None
+        return partial(run.runtime.saving, costs), run.runtime.total(Costs(entry, {}))
+    return (costs.macs, entry.macs) if step.cost == "macs" else (costs.parameters, entry.parameters)
 
 
 def valued(scores: torch.Tensor, saved: float, step: Remove) -> torch.Tensor:
