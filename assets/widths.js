@@ -1,7 +1,7 @@
 // Espaliers: what is left of every layer, with a slider through the prunings that is answered here. The server sends all of them once.
 // `data` is what charts/widths_drawing.py calls a scene. Called anew with every change of it and of the theme; nothing may be added twice.
 
-const LABELS = 76, NUMBERS = 58, NARROWEST = 240, HEAD = 46, THIN = 1.5;
+const TITLES = 76, SIZES = 40, NUMBERS = 58, NARROWEST = 240, HEAD = 46, THIN = 1.5;
 const DASHES = { solid: "", dot: "2 4", dash: "8 5", longdash: "14 5", dashdot: "8 4 2 4", longdashdot: "14 4 2 4" };
 
 const make = (tag, props = {}, ...children) => {
@@ -109,7 +109,8 @@ class Espaliers {
   }
 
   branches() {
-    const { scene, inks } = this, count = scene.rows.length, most = Math.max(1, Math.floor((this.width - LABELS) / NARROWEST));
+    const { scene, inks } = this, stages = this.stages(), LABELS = TITLES + (stages.length ? SIZES : 0);
+    const count = scene.rows.length, most = Math.max(1, Math.floor((this.width - LABELS) / NARROWEST));
     const ROW = Math.max(25, Math.min(48, Math.round(250 / count))), BAR = Math.round(0.64 * ROW);
     const lines = Math.ceil(scene.profiles.length / most), columns = Math.ceil(scene.profiles.length / lines), tall = HEAD + count * ROW + 26;
     const panel = (this.width - LABELS) / columns, longest = Math.min(420, panel - NUMBERS - 14);
@@ -121,10 +122,10 @@ class Espaliers {
       const below = this.text(left, top + 34, "", { fill: inks.soft, "font-size": 13 });
       this.steps.push((i) => { const m = this.moment(profile, i); below.textContent = `${m.total}, ${m.when}`; });
       this.svg.append(ink("line", { x1: centre, x2: centre, y1: top + HEAD - 4, y2: top + HEAD + count * ROW + 10, stroke: inks.trunk, "stroke-width": 3, "stroke-linecap": "round" }));
-      for (const [r, size] of this.stages()) {
-        const edge = y(r) + ROW;
-        this.svg.append(ink("line", { x1: left, x2: left + longest + NUMBERS, y1: edge, y2: edge, stroke: inks.grid, "stroke-dasharray": "2 4" }));
-        this.text(left, edge - 4, size, { fill: inks.soft, "font-size": 11 });
+      for (const [r, size] of column === 0 ? stages : []) {
+        const end = left + columns * panel;
+        if (r) this.svg.append(ink("line", { x1: 0, x2: end, y1: y(r) + ROW, y2: y(r) + ROW, stroke: inks.trunk, "stroke-dasharray": "2 4" }));
+        this.text(0, y(r) + ROW / 2, size, { fill: inks.soft, "font-size": 12, "dominant-baseline": "central" });
       }
       scene.rows.forEach((row, r) => {
         const whole = longest * scene.span[r], at = { y: y(r) + (ROW - BAR) / 2, height: BAR, rx: 3 };

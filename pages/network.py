@@ -1,21 +1,28 @@
 """Network: layer by layer, shape, weights, work, and what a run kept of it. The address says which: /network?model=lenet_5, or ?run=ID."""
 
+import json
+import math
+
+import numpy as np
 import streamlit as st
 
 from pages.parts import figure, style
 from pages.parts.histories import history_of
 from pages.parts.plain import plain
 from pages.parts.stored import store
+from pages.parts.take_along import take_along
 from prune_core import RunSpec, catalogue, markup
 from prune_core.catalogue import Model
 from prune_core.charts import network as chart
-from prune_core.charts import scores, words
+from prune_core.charts import removal_order, scores, words
 from prune_core.history import History
 from prune_core.store import NoSuchRun, Run, StoreError
 from prune_core.wording import unknown
 
 LISTED = 100
 WHOLE = "whole"
+GONE = "What was removed is gone: the network was made smaller."
+MOST_ROUNDS = 30
 ZEROS = "Removed weights are zeros: they do not make dense kernels faster."
 
 
@@ -90,6 +97,35 @@ def layers(numbers: chart.Network) -> None:
     st.html(markup.table(head, [*rows, last], f"Layers of {numbers.title}", numbers=range(2, len(head))))
 
 
+def order(run: Run, history: History) -> None:
+    """When every channel went, of a run that removed channels."""
+    numbers = removal_order.removal_order(history, () if history.removals else masks_of(run, history))
+    if not numbers.last:
+        return
+    st.html('<h3 class="espalier-heading">In which order did channels go?</h3>')
+    figure.show(
+        lambda theme: removal_order.draw(numbers, theme), key="net-order", label="Every channel of every layer: kept, or when it was removed",
+        sentence=numbers.sentence, table=numbers.table(), name=f"espalier-order-{run.id[:8]}", revision=run.id,
+        note="Bright: kept. Darker: removed earlier. Each row begins with the first channel of its layer, as built.",
+    )  # fmt: skip
+
+
+def masks_of(run: Run, history: History) -> list[removal_order.Flags]:
+    """The masks after each of a run's prunings; none where files are missing or prunings are very many."""
+    files = [pruning.file for pruning in history.prunings if pruning.granularity == "channel"]
+    there = {file.name for file in store().files(run.id)}
+    if len(files) > MOST_ROUNDS or not all(file in there for file in files):
+        return []
+    return [flags(run.id, file) for file in files if file]
+
+
+def flags(run_id: str, file: str) -> removal_order.Flags:
+    """Name of a weight tensor -> which of its entries are kept."""
+    shapes = json.loads(store().metadata(run_id, file)["shapes"])
+    packed = store().tensors(run_id, file)
+    return {name: np.unpackbits(packed[name], count=math.prod(shape)).reshape(shape).astype(bool) for name, shape in shapes.items()}
+
+
 def spread(run: Run, history: History) -> None:
     """How the scores that decided were spread, for one scoring of the run."""
     st.html('<h3 class="espalier-heading">How were its layers scored?</h3>')
@@ -112,8 +148,10 @@ def scoring(history: History, which: int) -> str:
 
 def note(numbers: chart.Network, run: Run | None) -> str:
     said = f"{numbers.title}: {numbers.parameters:,} parameters with biases and batch norm. A multiply-add counts as one."
+    gone = GONE if numbers.smaller else ZEROS
+    timed = " Time: of 128 images, as measured." if numbers.timed else ""
     return (
-        f"{run.spec.title}. {said} {ZEROS} Pale: before pruning; at the bars: how much of the layer is kept."
+        f"{run.spec.title}. {said} {gone}{timed} Pale: before pruning; at the bars: how much of the layer is kept."
         if run and numbers.pruned
         else said
     )
@@ -147,8 +185,12 @@ try:
             revision=run.id if run else model.name,
         )  # fmt: skip
         layers(numbers)
+        if run and history:
+            order(run, history)
         if run and history and history.scorings:
             spread(run, history)
+        if run and history and history.finished and not run.spec.protocol_entry.page:
+            take_along(run, history)
         ways(model, run, history)
 except StoreError as error:
     st.error(plain(str(error)))

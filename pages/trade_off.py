@@ -28,7 +28,8 @@ CONVENTIONS = (
     "Multiply-adds count no zeros; only a network that was made smaller is faster, and times are shown where they were measured."
 )
 FRONT = "The best of every size: a network is on it where no smaller or equal one does better on average."
-MOST_SERIES = 8
+MOST_SERIES = 10
+TALL, LINE, FEW = 392, 36, 7  # pixels of the picture with few series, and for each more
 LISTED = 4
 UNSAID: dict[Across, str] = {
     "effective": "how many weights lie on a path, or none does", "macs": "how many multiply-adds are left", "latency": "how long an image takes",
@@ -112,7 +113,7 @@ with st.container(key="to-view"):
         st.stop()
     numbers = picked(every)
     opened = figure.show(
-        lambda theme: draw(numbers, theme),
+        lambda theme: draw(numbers, theme, TALL + LINE * max(0, len(numbers.series) - FEW)),
         key="trade-off", label=f"Test {numbers.up} over {x_title(numbers)}", sentence=numbers.sentence, table=numbers.table(),
         name=f"espalier-trade-off-{numbers.network}-{numbers.data}".lower().replace(" ", "-"), note=note(numbers, every),
         revision=f"{numbers.network}-{numbers.data}-{numbers.across}-{numbers.up}",

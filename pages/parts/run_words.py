@@ -5,13 +5,17 @@ from typing import NamedTuple
 from prune_core.charts import words
 from prune_core.charts.accuracy import accuracy, planned_prunings
 from prune_core.charts.layers import layers
+from prune_core.charts.speedup import SMALLER, faster, speedup
 from prune_core.estimate import Speeds, seconds_left
 from prune_core.history import History
+from prune_core.planning import plan
+from prune_core.steps import Remove
 from prune_core.store import Run
 
 from .times import left, when
 
 ALIVE = ("queued", "running")
+GONE = "A channel that is removed goes with all that writes and reads it. At the end the network is made smaller, and measured: see Speed."
 ZEROS = "Removed weights are zeros: the network has fewer of them, and zeros do not make dense kernels faster."
 
 
@@ -84,13 +88,16 @@ def kept(run: Run, history: History) -> Number:
     units, left = sum(b.units for b in found.bars), sum(b.kept for b in found.bars)
     if not units:
         units = left = run.spec.model_entry.weights
-    return Number(f"{words.capital(found.what)} kept", f"{left:,}", f"of {units:,}, or {words.share(left / units)}", ZEROS)
+    help = GONE if found.what == "channels" else ZEROS
+    return Number(f"{words.capital(found.what)} kept", f"{left:,}", f"of {units:,}, or {words.share(left / units)}", help)
 
 
 def prunings(run: Run, history: History) -> Number:
     help = "How often the network is pruned, and how often it has been."
     if history.started is None:
         return Number("Prunings done", "–", "not started", help)
+    if singles := sum(isinstance(step, Remove) for step in history.started.plan or plan(run.spec)):
+        return removals(history, singles)
     planned, done = tuple(planned_prunings(history.started.plan)), len(history.prunings)
     if not planned and done:
         taken = "Where the masks of this run come from. They were put on before training, and nothing is pruned after."
@@ -104,6 +111,14 @@ def prunings(run: Run, history: History) -> Number:
     return Number("Prunings done", f"{done} of {len(planned)}", following, help)
 
 
+def removals(history: History, planned: int) -> Number:
+    """Of a run that goes channel by channel: how many went, and what that leaves."""
+    help = "Channels go one by one, each after some more steps of training. Every removal is on record: Widths moves through them."
+    last = history.removals[-1] if history.removals else None
+    left = f"{last.parameters:,} parameters left" if last else "none removed yet"
+    return Number("Channels removed", f"{len(history.removals):,} of {planned:,}", left, help)
+
+
 def sentence(run: Run, history: History) -> str:
     """What one sees, of any run in any state."""
     if run.state == "failed":
@@ -112,7 +127,17 @@ def sentence(run: Run, history: History) -> str:
         scored = len(history.scorings)
         what = f"{words.capital(words.counted(scored))} {'scoring' if scored == 1 else 'scorings'} of {run.spec.model_entry.title}"
         return f"{what} on {run.spec.dataset_entry.title}, untrained. Nothing is removed; the page Saliency draws what would be kept."
-    return accuracy(history).sentence
+    return f"{accuracy(history).sentence}{smaller(history)}"
+
+
+def smaller(history: History) -> str:
+    """What surgery came to, and how much faster it was measured to be; empty where there was none."""
+    if history.finished is None or history.shrunk is None:
+        return ""
+    before, after = history.shrunk.parameters
+    told = f" It was made smaller, to {words.of(after, before, 'parameters')}"
+    gains = speedup(history).gains(SMALLER)
+    return f"{told}, and is {faster(*gains, 128)}." if gains else f"{told}."
 
 
 def resumed(run: Run) -> str:

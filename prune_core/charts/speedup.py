@@ -65,9 +65,9 @@ class Speedup(NamedTuple):
             return f"{self.network} takes {words.milliseconds(row.one.median)} for one image and {words.milliseconds(row.many.median)} for {self.images}."
         if small is None:
             assert zeros is not None
-            return f"{gone} {self.network} is {said(*zeros, self.images)}. {ZEROS}"
-        told = f"{gone} the smaller {self.network} is {said(*small, self.images)}."
-        return told if zeros is None else f"{told} With zeros in the same places it is {said(*zeros, self.images)}. {ZEROS}"
+            return f"{gone} {self.network} is {faster(*zeros, self.images)}. {ZEROS}"
+        told = f"{gone} {self.network}, made smaller, is {faster(*small, self.images)}."
+        return told if zeros is None else f"{told} With zeros in the same places it is {faster(*zeros, self.images)}. {ZEROS}"
 
     def table(self) -> dict[str, list[object]]:
         return {
@@ -86,7 +86,7 @@ class Speedup(NamedTuple):
 ZEROS = "Zeros are not speed: they are multiplied like any other number."
 
 
-def said(one: float, many: float, images: int) -> str:
+def faster(one: float, many: float, images: int) -> str:
     """Gains in words: "2.98 times as fast for one image and 3.7 for 128"."""
     if max(abs(one - 1), abs(many - 1)) < SAME:
         return f"no faster ({one:.2f} and {many:.2f} times as fast)"
@@ -154,7 +154,7 @@ def draw(numbers: Speedup, theme: Theme) -> go.Figure:
         suffix, left = "" if not i else str(i + 1), i * (width + gap)
         largest = max(v for v, *_ in values) or 1.0
         layout[f"xaxis{suffix}"] = {
-            "title": {"text": title}, "domain": [left, left + width], "range": [0, 1.5 * largest], "showgrid": False, "showticklabels": False,
+            "title": {"text": ""}, "domain": [left, left + width], "range": [0, 1.5 * largest], "showgrid": False, "showticklabels": False,
             **({"anchor": f"y{suffix}"} if i else {}),
         }  # fmt: skip
         layout[f"yaxis{suffix}"] = names | ({"anchor": f"x{suffix}", "showticklabels": False} if i else {})
@@ -165,14 +165,18 @@ def draw(numbers: Speedup, theme: Theme) -> go.Figure:
             "textfont": {"size": 14, "color": theme.text}, "cliponaxis": False, "constraintext": "none", "name": title,
             "hovertext": [about(name, title, told, v) for name, v in zip(titles, values, strict=True)], "hovertemplate": "%{hovertext}<extra></extra>",
         })  # fmt: skip
-    narrow = {"margin": {"l": 8, "r": 8}} | {
-        f"xaxis{s}": {"domain": [0, 1], "title": {"text": t}} for s, t in zip(("", "2", "3"), columns, strict=True)
-    }
+    narrow: dict[str, Any] = {f"xaxis{s}": {"domain": [0, 1]} for s in ("", "2", "3")}
+    heads = [
+        {"xref": f"x{s} domain", "yref": f"y{s} domain", "x": 0, "y": 1, "yshift": 20, "xanchor": "left", "text": f"<b>{t}</b>", "showarrow": False,
+         "font": {"size": 14, "color": theme.text}}
+        for s, t in zip(("", "2", "3"), columns, strict=True)
+    ]  # fmt: skip
     return figure(
         theme,
         height,
         data=data,
-        margin={"l": 158, "r": 12, "t": 8, "b": 46, "pad": 8},
+        margin={"l": 158, "r": 12, "t": 42, "b": 8, "pad": 8},
+        annotations=heads,
         meta={"narrow": stacked(narrow, list(columns))},
         **layout,
     )
@@ -182,8 +186,8 @@ def stacked(narrow: dict[str, Any], titles: list[str]) -> dict[str, Any]:
     """On a phone the columns stand one above the other."""
     for i in range(len(titles)):
         suffix, top = "" if not i else str(i + 1), 1 - i / len(titles)
-        narrow[f"yaxis{suffix}"] = {"domain": [top - 0.22, top], "showticklabels": True, "tickfont": {"size": 12}}
-    return narrow | {"margin": {"l": 132, "r": 10, "t": 8, "b": 46}, "height": 520}
+        narrow[f"yaxis{suffix}"] = {"domain": [top - 0.25, top], "showticklabels": True, "tickfont": {"size": 12}}
+    return narrow | {"margin": {"l": 132, "r": 10, "t": 42, "b": 8}, "height": 520}
 
 
 def times(first: float, value: float) -> str:

@@ -59,14 +59,21 @@ class Point(NamedTuple):
 
 
 class Cost(NamedTuple):
-    """What finding it took: epochs of its own training, those of the runs that it starts from (None: they are not here), images in an epoch."""
+    """What finding it took: epochs of its own training, those of the runs that it starts from (None: they are not here), images in an epoch.
+
+    most: epochs of its longest run, where they grow along the series.
+    """
 
     own: float
     before: float | None
     images: int
+    most: float = 0.0
 
     @property
     def words(self) -> str:
+        if self.most > self.own:
+            started = ", and those of the runs that they start from" if self.before is None or self.before else ""
+            return f"{self.own:g} to {epochs(self.most)}{started}"
         own = epochs(self.own)
         if self.before is None:
             return f"{own}, and those of the run that it starts from, which is not here"

@@ -124,7 +124,14 @@ def series_of(
         name = spec.protocol_entry.title
     above = specs.get(spec.parent.group) if spec.parent else None
     detail = (ways.from_scratch(members[0]) or detail_of(spec)) + (by_cost(above) if above else "")
-    return Series(kind, name, detail, family, 0, spec.epochs, cost_of(spec, specs), marks)
+    lengths = sorted(g.spec.epochs for g in members)
+    cost = cost_of(spec, specs)._replace(own=lengths[0], most=lengths[-1])
+    length = spec.epochs
+    if lengths[0] < lengths[-1]:
+        length = dense_epochs(
+            above or spec
+        )  # what is the same along the series: how long the network was trained before anything was removed
+    return Series(kind, name, detail, family, 0, length, cost, marks)
 
 
 def points_of(members: Sequence[Group], network: Model) -> list[Group]:
@@ -205,7 +212,7 @@ def told_apart(found: Sequence[Series], levels: Mapping[str, RunSpec], lengths: 
     added = distinct([s.label for s in order], [levels[s.key] for s in order])
     if lengths:
         added = [
-            more if epochs(s.epochs) in more.split(", ") else ", ".join(filter(None, (more, epochs(s.epochs))))
+            more if s.cost.most > s.cost.own or epochs(s.epochs) in more.split(", ") else ", ".join(filter(None, (more, epochs(s.epochs))))
             for s, more in zip(order, added, strict=True)
         ]
     counts: dict[str | None, int] = defaultdict(int)

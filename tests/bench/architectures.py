@@ -20,7 +20,7 @@ from .stored import finished
 
 SEEDS = range(3)
 LEVELS = (0.35, 0.5, 0.65, 0.8)
-DENSE, EVERY, STEPS = 12, 30, 100  # epochs of the dense network's training, steps between removals, steps of an epoch
+DENSE, EVERY, STEPS = 13, 30, 100  # epochs before the first removal, the last of them not whole; steps between removals; steps of an epoch
 NETWORK: dict[str, Any] = {"model": "small_conv", "dataset": "fashion_mnist", "dataset_options": {"images": 10_000}}
 VALUES = {"delta": "Fisher's delta", "delta_over_cost": "delta over cost"}
 PULLED = {"slimming": {"penalty": 1e-3}, "structure_selection": {"strength": 1e-3}}
@@ -44,7 +44,7 @@ def one_at_a_time(value: str, sparsity: float, seed: int) -> RunSpec:
     stretches = channels - kept(channels, sparsity) + 1
     options = {"value": value, "every": EVERY, "finetune_lr": 0.01, "looks": 8}
     return RunSpec(
-        **NETWORK, protocol="one_at_a_time", criterion="fisher", sparsity=sparsity, epochs=DENSE + -(-stretches * EVERY // STEPS), seed=seed,
+        **NETWORK, protocol="one_at_a_time", criterion="fisher", sparsity=sparsity, epochs=DENSE + stretches * EVERY // STEPS, seed=seed,
         protocol_options=options,
     )  # fmt: skip
 
