@@ -118,12 +118,13 @@ class Espaliers {
       const column = p % columns, top = Math.floor(p / columns) * tall, left = LABELS + column * panel, centre = left + longest / 2;
       const [colour, label] = this.colour(profile);
       const y = (r) => top + HEAD + (count - 1 - r) * ROW;
-      this.text(left, top + 16, profile.label, { fill: label, "font-weight": 700 });
-      const below = this.text(left, top + 34, "", { fill: inks.soft, "font-size": 13 });
+      const head = columns === 1 ? 0 : left;  // a narrow screen has room for a long name from its edge on
+      this.text(head, top + 16, profile.label, { fill: label, "font-weight": 700 });
+      const below = this.text(head, top + 34, "", { fill: inks.soft, "font-size": 13 });
       this.steps.push((i) => { const m = this.moment(profile, i); below.textContent = `${m.total}, ${m.when}`; });
       this.svg.append(ink("line", { x1: centre, x2: centre, y1: top + HEAD - 4, y2: top + HEAD + count * ROW + 10, stroke: inks.trunk, "stroke-width": 3, "stroke-linecap": "round" }));
       for (const [r, size] of column === 0 ? stages : []) {
-        const end = left + columns * panel;
+        const end = left + (columns - 1) * panel + longest + NUMBERS;
         if (r) this.svg.append(ink("line", { x1: 0, x2: end, y1: y(r) + ROW, y2: y(r) + ROW, stroke: inks.trunk, "stroke-dasharray": "2 4" }));
         this.text(0, y(r) + ROW / 2, size, { fill: inks.soft, "font-size": 12, "dominant-baseline": "central" });
       }

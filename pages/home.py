@@ -100,7 +100,7 @@ def going_on() -> None:
 
 def finished_example() -> Run | None:
     """One that trains and prunes, to open: the newest that does it the usual way, else the newest."""
-    found = [r for r in examples(store()) if "sparsity" in r.spec.protocol_entry.uses and r.parent is None]
+    found = [r for r in examples(store()) if "sparsity" in r.spec.protocol_entry.uses and not r.spec.is_made_of_another]
     return next((r for r in found if variants.is_usual(r.spec)), next(iter(found), None))
 
 

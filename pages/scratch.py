@@ -305,7 +305,7 @@ def of_address() -> Run:
         run = store().run(asked)
     except NoSuchRun:
         cannot("The run of this address is not here: it was deleted, or it belongs to another store.", "See all runs", "runs.py")
-    if run.parent and (parent := store().find(run.parent)):
+    if run.parent and run.spec.is_made_of_another and (parent := store().find(run.parent)):
         run = parent
     if run.state in ALIVE:
         cannot(

@@ -304,6 +304,11 @@ class RunSpec(BaseModel):
         return cls.model_validate(nested(data) if isinstance(data, Mapping) else data)
 
     @property
+    def is_made_of_another(self) -> bool:
+        """Whether it says something of a finished run: a twin, or more training of it. Not where it only starts from another's weights."""
+        return self.parent is not None and "parent" in self.protocol_entry.uses
+
+    @property
     def initialisation(self) -> str:
         """How the first weights are drawn: an option of every model."""
         return str(self.model_options.initialisation)  # type: ignore[attr-defined]

@@ -197,8 +197,8 @@ def parent_problems(spec: "RunSpec") -> list[Problem]:
     reads = "parent" in spec.protocol_entry.uses
     if reads and spec.parent is None:
         return [Problem("parent", f"{spec.protocol} starts from a finished run: name it by fingerprint, group, event and mask_checksum.")]
-    if not reads and spec.parent is not None:
-        able = sorted(p.name for p in catalogue.protocols.values() if "parent" in p.uses)
+    if not reads and "start" not in spec.protocol_entry.uses and spec.parent is not None:
+        able = sorted(p.name for p in catalogue.protocols.values() if p.uses & {"parent", "start"})
         return [Problem("parent", f"{spec.protocol} starts from nothing. Protocols that start from another run: {', '.join(able)}.")]
     return []
 

@@ -128,18 +128,21 @@ class Score(Frozen):
 
 
 class Inherit(Frozen):
-    """Take over the masks of the parent, or its final weights with them.
+    """Take over the masks of the parent, or its final weights with them, or what its weights are worth on other images (`start`): then the output layer stays
+    as it was drawn where the classes are others.
 
     `control` puts another mask in their place: as many units anywhere (`random`), as many in each layer (`shuffled`), or the others (`inverted`).
     """
 
     kind: Literal["inherit"] = "inherit"
-    what: Literal["masks", "weights"] = "masks"
+    what: Literal["masks", "weights", "start"] = "masks"
     control: Literal["none", "random", "shuffled", "inverted"] = "none"
     granularity: Granularity = "weight"
 
     @property
     def words(self) -> str:
+        if self.what == "start":
+            return "Start from the final weights of the finished run"
         if self.what == "weights":
             return "Take over the final weights and masks of the finished run"
         which = {

@@ -145,7 +145,7 @@ def references(specs: Iterable[RunSpec], follow: Iterable[TwinName]) -> list[Run
 
 def prunes(spec: RunSpec) -> bool:
     """Whether a run leaves masks that others can start from."""
-    return "criterion" in spec.protocol_entry.uses and spec.parent is None
+    return "criterion" in spec.protocol_entry.uses and not spec.is_made_of_another
 
 
 def later(spec: RunSpec, follow: Iterable[TwinName]) -> tuple[TwinName, ...]:

@@ -61,7 +61,7 @@ def parent_at(spec: RunSpec, event: int, checksum: str) -> Parent:
 def twins(history: History) -> dict[TwinName, Twin]:
     """All of them for a finished run that pruned, at its seed; none for any other, nor for a run that is a twin itself."""
     parent, spec = parent_of(history), history.spec
-    if parent is None or spec is None or spec.parent is not None:
+    if parent is None or spec is None or spec.is_made_of_another:
         return {}
     first, whole = dense_epochs(spec), spec.epochs
     days = f"{first} {'epoch' if first == 1 else 'epochs'}"

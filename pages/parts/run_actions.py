@@ -11,7 +11,7 @@ from prune_core.history import History
 from prune_core.overrides import command, overrides
 from prune_core.service import submit
 from prune_core.store import Run
-from prune_core.twins import train_longer
+from prune_core.twins import NO_MASKS, common, parent_at, train_longer
 
 from . import figure, routes
 from .naming import naming
@@ -20,6 +20,7 @@ from .report_button import report_button
 from .run_words import ALIVE
 from .stored import store
 
+ONWARD = "Starts from these final weights. Choose other data there, and the network is transferred: only its output layer is drawn anew."
 MORE_EPOCHS = (5, 10, 20)
 FROM = {"from_scratch": "From scratch, with the masks of", "mask_control": "A control for the mask of", "train_longer": "Goes on from"}
 
@@ -58,7 +59,7 @@ def places(run: Run, history: History) -> dict[str, tuple[str, str, dict[str, st
         found["Speed"] = ("speed.py", ":material/speed:", {"run": run.id})
     if any(pruning.epoch > 0 for pruning in history.prunings):
         found["Instability"] = ("instability.py", ":material/ecg_heart:", {"run": run.id})
-    if run.parent is not None:
+    if run.spec.is_made_of_another:
         found["Scratch"] = ("scratch.py", ":material/restart_alt:", {"run": run.id})
     return found | {"Network": whole}
 
@@ -75,16 +76,17 @@ def see_elsewhere(run: Run, history: History) -> None:
 def actions(run: Run, history: History) -> None:
     """What can follow the run, then what can be taken away from it."""
     over = run.state not in ALIVE and not run.spec.protocol_entry.page
-    pruned = run.state == "finished" and "sparsity" in run.spec.protocol_entry.uses and run.parent is None
+    pruned = run.state == "finished" and "sparsity" in run.spec.protocol_entry.uses and not run.spec.is_made_of_another
     if over:
         with st.container(horizontal=True, vertical_alignment="center", key="run-actions"):
             if pruned and st.button("Compare with training from scratch", type="primary", icon=":material/restart_alt:", key="run-scratch"):
                 st.switch_page("scratch.py", query_params={"run": run.id})
-            if run.parent is None:
+            if not run.spec.is_made_of_another:
                 kind: Literal["primary", "secondary"] = "secondary" if pruned else "primary"
                 if st.button("Run again", type=kind, icon=":material/replay:", help="Opens the form with these choices.", key="run-again"):
                     st.switch_page("prune.py", query_params=overrides(run.spec))
             longer(run, history)
+            onward(run, history)
     with st.container(horizontal=True, vertical_alignment="center", key="run-takeaway"):
         report_button([run], key="run-report")
         with st.popover("Copy as command", icon=":material/terminal:", key="run-command"):
@@ -124,6 +126,19 @@ def longer(run: Run, history: History) -> None:
             st.switch_page("run.py", query_params={"run": before.id})
         elif before is None and st.button("Start", type="primary", icon=":material/play_arrow:", key="run-longer-start"):
             st.switch_page("run.py", query_params={"run": submit(store(), spec).id})
+
+
+def onward(run: Run, history: History) -> None:
+    """Prune a whole trained network from its final weights, on its own images or on others: the form opens, and starts from this run."""
+    end, spec = history.finished, history.spec
+    if end is None or spec is None or end.file is None or end.masks_sha256 is not None:
+        return
+    if not any(file.name == end.file for file in store().files(run.id)):
+        return
+    if st.button("Prune it from here", icon=":material/content_cut:", help=ONWARD, key="run-onward"):
+        parent = parent_at(spec, len(history.events) - 1, NO_MASKS)
+        start = RunSpec(**common(spec), protocol="iterative", criterion="magnitude", parent=parent)
+        st.switch_page("prune.py", query_params=overrides(start))
 
 
 def files(run: Run) -> None:

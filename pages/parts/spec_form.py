@@ -20,13 +20,16 @@ from prune_core.wording import Problem
 
 from . import figure, options_form, repeat_form
 from .options_form import Field
+from .plain import plain
 from .repeat_form import Repeat
+from .stored import store
 
 SPARSITIES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.92, 0.94, 0.95, 0.96, 0.97, 0.98, 0.99, 0.995, 0.998, 0.999)
 LARGEST_SEED = 2**53 - 1  # the largest whole number that a browser keeps
 TRAINING = ("optimizer", "lr", "momentum", "weight_decay", "batch_size", "lr_milestones", "augment")
 PRUNING = ("granularity", "allocation")
 OTHERS = ("keep_weights", "device")
+START = "Training goes on from the final weights of that run instead of weights that are drawn."
 NAMED: Mapping[str, Mapping[str, Entry]] = {"allocation": catalogue.allocations}
 
 
@@ -124,6 +127,9 @@ class Widgets(NamedTuple):
         with places["protocol"]:
             raw["protocol"] = self.protocol()
         uses = catalogue.protocols[raw["protocol"]].uses
+        if self.start.parent and "start" in uses:
+            with places["model"]:
+                raw |= self.starting(raw)
         with places["criterion"]:
             if "criterion" in uses:
                 raw["criterion"] = self.choose("criterion", "Criterion", catalogue.criteria, lambda c: c.title, partial(fits, "criterion"))
@@ -147,6 +153,22 @@ class Widgets(NamedTuple):
             if asked.model_options.size:
                 st.html(f'<p class="espalier-note">{figure.text(sized(asked.model_entry))}</p>')
         return raw, place
+
+    def starting(self, raw: Mapping[str, Any]) -> dict[str, Any]:
+        """The run whose final weights are taken over, with the way to do without; nothing where the network is another."""
+        assert self.start.parent is not None
+        found = store().find(self.start.parent.fingerprint)
+        if found is None or found.spec.model != raw["model"]:
+            why = (
+                "The run that it was to start from is not here any more" if found is None else "A network can start from its own like alone"
+            )
+            st.html(f'<p class="espalier-note">{figure.text(why)}: weights are drawn anew.</p>')
+            return {}
+        onto = "" if found.spec.dataset == raw["dataset"] else " The output layer is drawn anew, since the data are others."
+        if not st.checkbox(f"Start from the weights of {plain(found.title)}", value=True, key=self.key("start"), help=f"{START}{onto}"):
+            return {}
+        options = {f"model_options.{name}": value for name, value in found.spec.model_options.model_dump().items()}
+        return {"parent": self.start.parent.model_dump(), **options}
 
     def key(self, name: str) -> str:
         return f"{self.generation}-{name}"

@@ -279,9 +279,11 @@ class Allocation(Entry):
 
 
 class Protocol(Entry):
-    """Spec -> steps. `uses`: the fields of RunSpec that it reads besides model, data set and seed; others resolve to nothing."""
+    """Spec -> steps. `uses`: the fields of RunSpec that it reads besides model, data set and seed; others resolve to nothing. "parent": it is
+    made of another run; "start": it may start from another one's final weights instead of drawing its own.
+    """
 
-    uses: frozenset[Literal["criterion", "sparsity", "granularity", "allocation", "training", "parent"]]
+    uses: frozenset[Literal["criterion", "sparsity", "granularity", "allocation", "training", "parent", "start"]]
     short: str = Field(description="Two or three words for a button: 'At the start'.")
     granularities: frozenset[Granularity] = Field(frozenset({"weight", "channel"}), description="What it can remove.")
     criteria: tuple[str, ...] = Field((), description="The criteria that it goes with, the first of them for choice; empty: all that fit.")

@@ -274,13 +274,13 @@ class TrainLongerOptions(ChannelOptions):
     after: int = Field(0, ge=0, le=1_000_000, description="Epochs that the parent has trained: the order of the images goes on from there.")
 
 
+CUTTING = frozenset({"criterion", "sparsity", "granularity", "allocation", "training", "start"})
 ONE_AT_A_TIME = Protocol(
     name="one_at_a_time", title="One channel at a time", short="One by one", trains_first=True, function="prune_core.protocols.one_at_a_time:plan",
     summary="Train the full network, then go on training and remove one channel every few steps.",
-    options=OneAtATimeOptions, papers=(papers.THEIS_2018, papers.CROWLEY_2018), uses=frozenset({"criterion", "sparsity", "granularity", "training"}),
+    options=OneAtATimeOptions, papers=(papers.THEIS_2018, papers.CROWLEY_2018), uses=frozenset({"criterion", "sparsity", "granularity", "training", "start"}),
     granularities=frozenset({"channel"}),
 )  # fmt: skip
-CUTTING = frozenset({"criterion", "sparsity", "granularity", "allocation", "training"})
 SLIMMING = Protocol(
     name="slimming", title="Network slimming", short="By slimming", trains_first=True, function="prune_core.protocols.slimming:plan",
     summary="Train with a penalty on batch norm's scales, prune the channels with the smallest, fine-tune.", options=SlimmingOptions,
@@ -299,13 +299,13 @@ DENSE = Protocol(
 PRUNE_AT_INIT = Protocol(
     name="prune_at_init", title="Prune before training", short="At the start", summary="Score and prune the untrained network, then train what is left.",
     function="prune_core.protocols.prune_at_init:plan", options=PruneAtInitOptions, papers=(papers.LEE_2019,),
-    uses=frozenset({"criterion", "sparsity", "granularity", "allocation", "training"}),
+    uses=CUTTING,
 )  # fmt: skip
 ITERATIVE = Protocol(
     name="iterative", title="Train, prune, fine-tune", short="In steps", trains_first=True,
     summary="Train the full network, then prune in rounds and train a little after each.",
     function="prune_core.protocols.iterative:plan", options=IterativeOptions, papers=(papers.HAN_2015, papers.ZHU_2017),
-    uses=frozenset({"criterion", "sparsity", "granularity", "allocation", "training"}),
+    uses=CUTTING,
 )  # fmt: skip
 SCORE = Protocol(
     name="score", title="Score only", short="Only score", summary="Score the untrained network and count what would be kept; no training.",

@@ -47,6 +47,9 @@ class RemovalOrder(NamedTuple):
         touched = [row for row in self.rows if row.first]
         if not touched:
             return "No channel has been removed."
+        if self.last == 1:
+            kept, of = sum(row.kept for row in self.rows), sum(len(row.steps) for row in self.rows)
+            return f"{words.of(kept, of, 'channels')} are left; the others went in one pruning."
         what = "removal" if self.single else "pruning"
         first = [row for row in touched if row.first == min(r.first for r in touched)]
         late = max(touched, key=lambda row: row.first)

@@ -44,6 +44,26 @@ def refuse_strangers(spec: RunSpec, inherited: Inherited) -> None:
         raise RunError("parent: it was trained from scratch itself, so this run would repeat it. Name the run that pruned.")
 
 
+def start_from(spec: RunSpec, inherited: Inherited, network: Network) -> None:
+    """Take over the weights of a whole network; the output layer only from one that learnt the same classes of the same data.
+
+    Raises RunError where the parent is another network, was pruned, or left no weights.
+    """
+    parent = inherited.spec.resolved()
+    if spec.network != parent.network:
+        raise RunError(f"parent: it has network {parent.network}, this run has {spec.network}.")
+    if inherited.masks:
+        raise RunError("parent: it was pruned. A run starts from the weights of a whole network.")
+    if not inherited.weights:
+        raise RunError("parent: its final weights are not here; they did not travel with its bundle. Run it again, then start from it.")
+    path = network.entry.layers[-1].name.rpartition(".")[0]
+    fresh = spec.data != parent.data
+    with torch.no_grad():
+        for name, tensor in network.module.state_dict().items():
+            if not (fresh and name.startswith(f"{path}.")):
+                tensor.copy_(torch.from_numpy(inherited.weights[name].copy()))
+
+
 def random(flags: Flags, chance: torch.Generator) -> dict[str, Tensor]:
     """As many units in all, anywhere."""
     flat = torch.cat([f.flatten() for f in flags.values()])

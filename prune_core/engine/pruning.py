@@ -12,7 +12,7 @@ from ..steps import Granularity, Inherit, Prune
 from .budgets import at_budget
 from .checkpoint import load_weights, packed_masks
 from .errors import RunError
-from .inheriting import masks_for, refuse_strangers
+from .inheriting import masks_for, refuse_strangers, start_from
 from .masks import masks_from
 from .paths import effective
 from .scoring import adjusted, alive
@@ -53,6 +53,9 @@ def inherit(run: "Execution", step: Inherit) -> Iterator[Event]:
     assert run.spec.parent is not None
     run.tell("Taking over from the finished run")
     network, inherited = run.network, run.parents(run.spec.parent)
+    if step.what == "start":
+        start_from(run.spec, inherited, network)
+        return
     refuse_strangers(run.spec, inherited)
     if step.what == "weights":
         if not inherited.weights:

@@ -5,8 +5,8 @@ from typing import Any
 
 from ..counting import kept
 from ..spec import RunSpec
-from ..steps import Initialise, Measure, Remove, Score, Step, Train
-from .phases import ending, phase, surgery
+from ..steps import Measure, Remove, Score, Step, Train
+from .phases import beginning, ending, phase, surgery
 
 GATHERED = "fisher"  # the criterion whose signal training gathers by itself
 
@@ -21,7 +21,7 @@ def plan(spec: RunSpec) -> list[Step]:
     each = options.every / steps_per_epoch(spec)
     looks = {ceil(removals * i / options.looks) for i in range(1, options.looks + 1)}
     timing = [Measure(what="runtime")] if removals and options.cost == "latency" and options.value != "delta" else []
-    steps: list[Step] = [Initialise(initialisation=spec.initialisation), *phase(spec, 0, first), *timing]
+    steps: list[Step] = [*beginning(spec), *phase(spec, 0, first), *timing]
     for r in range(1, removals + 1):
         start, until = first + each * (r - 1), first + each * r
         steps.append(Train(start=start, until=until, lr=options.finetune_lr, gathers=spec.criterion == GATHERED, looks=False))

@@ -4,10 +4,16 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from ..spec import RunSpec
-from ..steps import Evaluate, Measure, Shrink, Step, Train
+from ..steps import Evaluate, Inherit, Initialise, Measure, Shrink, Step, Train
 from .schedules import score_and_prune
 
 Order = Literal["order", "reorder"]
+
+
+def beginning(spec: RunSpec, scale: float = 1.0) -> list[Step]:
+    """Draw all weights; where the spec names a run to start from, take over that run's. scale: where batch norm's scales begin."""
+    draw = Initialise(initialisation=spec.initialisation, scale=scale)
+    return [draw] if spec.parent is None else [draw, Inherit(what="start")]
 
 
 def phase(spec: RunSpec, start: float, until: float, order: Order = "order", order_from: int = 0) -> list[Train]:

@@ -4,7 +4,7 @@ from typing import Any
 
 from ..spec import RunSpec
 from ..steps import Initialise, Step
-from .phases import ending, phase, surgery
+from .phases import beginning, ending, phase, surgery
 from .schedules import rehearse_and_prune, score_and_prune, sparsities
 
 
@@ -14,7 +14,7 @@ def plan(spec: RunSpec) -> list[Step]:
     A criterion that rehearses its rounds prunes once, after the last.
     """
     options: Any = spec.protocol_options
-    steps: list[Step] = [Initialise(initialisation=spec.initialisation)]
+    steps: list[Step] = beginning(spec)
     amounts = sparsities(spec.sparsity, options.rounds, options.schedule)
     if spec.criterion_entry is not None and spec.criterion_entry.rehearses:
         steps += rehearse_and_prune(spec, amounts)
