@@ -78,6 +78,14 @@ class Ways:
 
     def __init__(self, known: Mapping[str, RunSpec]) -> None:
         self.known, self.found = known, dict[str, str]()
+        lengths: dict[tuple[str, int], set[tuple[int, float]]] = defaultdict(set)
+        for spec in known.values():
+            if spec.protocol == "one_at_a_time":
+                lengths[alike(spec), dense_epochs(spec)].add((spec.epochs, spec.sparsity))
+        # one curve of removals that ends at several sizes: each trained as long as the others before anything was removed, and once a size
+        self.curves = {
+            key for key, ends in lengths.items() if len({n for n, _ in ends}) > 1 and len({sparsity for _, sparsity in ends}) == len(ends)
+        }
 
     def kind(self, group: Group) -> str:
         return self.of(group.key, group)
@@ -91,7 +99,7 @@ class Ways:
             said["parent"] = self.of(above) if above in self.known else above
             if profile_of(spec):
                 said["model_options"]["profile"] = "narrower"
-            if spec.protocol == "one_at_a_time":
+            if spec.protocol == "one_at_a_time" and (alike(spec), dense_epochs(spec)) in self.curves:
                 said["epochs"] = f"{dense_epochs(spec)} before the first removal"
             if group is not None and (way := self.from_scratch(group)):
                 said["epochs"] = way
@@ -108,6 +116,11 @@ class Ways:
             return "" if first == above.epochs else "Scratch-E" if spec.epochs == first else "equal pipeline"
         macs = next((r.macs for r in group.results.values() if r.macs), None)
         return "Scratch-B" if macs and spec.epochs == equal_compute(first, spec.model_entry.macs, macs) else ""
+
+
+def alike(spec: RunSpec) -> str:
+    """What runs of one curve of removals have in common."""
+    return level(spec).model_copy(update={"epochs": 0}).model_dump_json()
 
 
 def series_of(

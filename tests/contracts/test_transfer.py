@@ -68,7 +68,7 @@ def test_on_the_same_data_every_weight_is_taken_over_and_on_others_all_but_the_o
 
 
 def test_another_network_and_one_that_was_pruned_are_refused(trained):
-    history, inherited = trained
+    _, inherited = trained
     wider = starting(trained, protocol="iterative", criterion="l2_norm", epochs=1, model_options={"width": 0.5})
     with pytest.raises(RunError, match="it has network small_conv"):
         list(execute(wider, parents=lambda parent: inherited))
@@ -78,7 +78,7 @@ def test_another_network_and_one_that_was_pruned_are_refused(trained):
 
 
 def test_a_dense_run_starts_from_nothing(trained):
-    with pytest.raises(SpecError, match="Protocols that start from another run: .*iterative"):
+    with pytest.raises(SpecError, match=r"Protocols that start from another run: .*iterative"):
         starting(trained, protocol="dense", criterion=None)
 
 
