@@ -12,8 +12,8 @@ from .environment import here
 from .estimate import estimate
 from .spec import RunSpec
 from .spec_words import title_of
-from .store import LONGEST_NAME, Run, Store
-from .twins import NEED_CHANNELS, TwinName, common, dense_epochs, twins
+from .store import LONGEST_NAME, Run, Store, StoreError
+from .twins import NEED_CHANNELS, Twin, TwinName, common, dense_epochs, twins
 from .wording import Problem, SpecError, shown, unknown
 
 LARGEST = 2_000
@@ -185,8 +185,7 @@ def plan_sweep(store: Store, specs: Sequence[RunSpec], follow: Iterable[str] = (
             children.setdefault(child.parent, []).append(child)
     already, owed = dict(before), list[Following]()
     for spec, names in asked:
-        parent = before.get(spec.fingerprint)
-        told = twins(store.history(parent.id)) if parent and parent.state == "finished" and set(names) & set(TOLD_BY_EVENTS) else {}
+        told = told_by(store, before.get(spec.fingerprint)) if set(names) & set(TOLD_BY_EVENTS) else {}
         there = children.get(spec.fingerprint, []) if names else []
         for name in names:
             if told and name not in told and name in TOLD_BY_EVENTS:
@@ -201,6 +200,16 @@ def plan_sweep(store: Store, specs: Sequence[RunSpec], follow: Iterable[str] = (
     new, speeds = [spec for spec, _ in asked if spec.fingerprint not in before], store.speeds()
     times = [estimate(spec, speeds) for spec in (*new, *map(stand_in, owed))]
     return Planned(new, list(already.values()), owed, makespan([t.seconds for t in times], slots), all(t.measured for t in times))
+
+
+def told_by(store: Store, parent: Run | None) -> Mapping[TwinName, Twin]:
+    """What can be made of a run, once it has finished; nothing before, and of one that can't be read."""
+    if parent is None or parent.state != "finished":
+        return {}
+    try:
+        return twins(store.history(parent.id))
+    except StoreError:
+        return {}
 
 
 def found_here(store: Store, spec: RunSpec) -> Run | None:

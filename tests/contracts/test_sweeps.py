@@ -151,9 +151,7 @@ class TestFollowing:
             asked_for([RunSpec()], names)
 
     def test_too_many_with_those_that_follow_are_refused(self):
-        specs = expand(
-            BASE, {"lr": [0.001 * i for i in range(1, 335)]}
-        )  # each with both dense twins, three masks and two from scratch: one the other's like
+        specs = expand(BASE, {"lr": [0.001 * i for i in range(1, 335)]})  # each with a dense run, three masks, and two from scratch
         with pytest.raises(SpecError, match=r"got 2,338\. Leave out"):
             asked_for(specs, FOLLOWS)
 
@@ -180,6 +178,34 @@ class TestFollowing:
         assert len(store.runs()) == 8
         plan = plan_sweep(store, specs, ["dense", "shuffled", "scratch_e"], slots=2)
         assert (plan.new, plan.follow, plan.seconds, len(plan.already)) == ([], [], 0, 8)
+
+    def test_networks_as_small_as_surgery_left_follow_and_are_found_again(self, store):
+        spec = RunSpec(model="small_conv", criterion="l2_norm", sparsity=0.6, epochs=1)
+        wanted = ["scratch_b", "width_multiplier", "width_multiplier_b", "bottleneck", "copy_half", "copy_double"]
+        sweep = service.submit_sweep(store, [spec], follow=wanted)
+        assert sweep.waiting == 5  # a network without residual streams has no bottlenecks
+        parent = work(store)
+        while store.is_busy():
+            if not following.advance(store, SUPERVISOR):
+                work(store)
+        assert store.sweep(sweep.id).counts == {"finished": 6}
+        history = store.history(parent.id)
+        found = twins(history)
+        left = history.shrunk.parameters[1]
+        sizes = {name: found[name].spec.model_entry.parameters for name in ("width_multiplier", "copy_half", "copy_double")}
+        assert sizes["width_multiplier"] <= left
+        assert sizes["copy_half"] <= left / 2
+        assert left < sizes["copy_double"] <= 2 * left
+        compute = {name: found[name].spec.epochs * found[name].spec.model_entry.macs for name in ("width_multiplier_b",)}
+        assert spec.model_entry.macs - compute["width_multiplier_b"] < found["width_multiplier_b"].spec.model_entry.macs  # to an epoch
+        plan = plan_sweep(store, [spec], wanted, slots=1)
+        assert (plan.new, plan.follow, len(plan.already)) == ([], [], 6)
+
+    def test_where_weights_were_removed_none_of_them_follows(self):
+        wanted = ["width_multiplier", "bottleneck_b", "copy_half"]
+        assert [t for _, t in asked_for([RunSpec()], wanted)] == [()]
+        blocks = RunSpec(model="resnet_20", dataset="cifar_10", criterion="l2_norm", granularity="channel")
+        assert [t for _, t in asked_for([blocks], wanted)] == [("width_multiplier", "bottleneck_b", "copy_half")]
 
     def test_asked_again_all_of_it_runs_again(self, store):
         specs = expand(BASE, {}, 1)
