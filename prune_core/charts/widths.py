@@ -70,7 +70,7 @@ class Moment(NamedTuple):
 
 
 class Profile(NamedTuple):
-    """One pick's layers, moment by moment. unit: what was removed, weight or channel."""
+    """One pick's layers, moment by moment. unit: what was removed, weight or channel. steps: removals, where channels went one by one."""
 
     label: str
     unit: str
@@ -78,6 +78,7 @@ class Profile(NamedTuple):
     runs: tuple[str, ...]
     seeds: tuple[int, ...]
     moments: tuple[Moment, ...]
+    steps: int = 0
 
     def at(self, removed: float) -> int:
         """The moment at which at most so much was gone: the last one that the pick has reached by then."""
@@ -163,10 +164,12 @@ def profile(pick: Pick, rows: tuple[Row, ...], model: Model, what: What) -> Prof
     entry = pick.spec.criterion_entry
     first = {group.name: group.producer for group in model.channel_groups}
     whole = tuple(Kept(row.units, row.units, row.units, 0.0 if len(members) >= FEWEST else None, len(members)) for row in rows)
-    later = one_by_one(members, rows, first) if all(m.removals for m in members) else by_pruning(members, rows, first, what)
+    single = all(m.removals for m in members)
+    later = one_by_one(members, rows, first) if single else by_pruning(members, rows, first, what)
+    steps = min((len(m.removals) for m in members), default=0) if single else 0
     return Profile(
         pick.label, pick.spec.resolved_granularity, entry.family if entry else None, tuple(m.run for m in members),
-        tuple(m.seed for m in members), (Moment(0.0, None, whole), *later),
+        tuple(m.seed for m in members), (Moment(0.0, None, whole), *later), steps,
     )  # fmt: skip
 
 

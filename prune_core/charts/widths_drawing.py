@@ -3,6 +3,7 @@
 `draw` for figures that stand still; `scene` is the same for the browser, where a slider moves through the prunings.
 """
 
+import math
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -14,7 +15,6 @@ from .theme import DARK, LIGHT, Ink, Theme, faded, figure, nothing
 from .widths import Kept, Moment, Profile, Row, Widths
 
 By = Literal["share", "count"]
-FEW = 20  # prunings: what there is more of are steps to the reader
 SPAN = 0.82  # of the distance between two trunks: the longest branch
 
 
@@ -117,7 +117,9 @@ def when(p: Profile, i: int) -> str:
     if epoch is None:
         return "before any pruning"
     last = len(p.moments) - 1
-    which = "pruned" if last == 1 else f"{'step' if last > FEW else 'pruning'} {i} of {last}"
+    if p.steps:
+        return f"removal {math.ceil(p.steps * i / last):,} of {p.steps:,}, epoch {words.epoch(epoch)}"
+    which = "pruned" if last == 1 else f"pruning {i} of {last}"
     return f"{which} before training" if epoch == 0 else f"{which}, epoch {words.epoch(epoch)}"
 
 
