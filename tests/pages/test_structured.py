@@ -8,6 +8,7 @@ import zipfile
 import pytest
 
 from prune_core import RunSpec
+from prune_core.overrides import read
 from prune_core.store import Run
 
 from .carrying import Recorded, carry_out
