@@ -12,7 +12,7 @@ from .memory import ranked
 from .planning import plan, records
 from .protocols.judge import sizes
 from .spec import RunSpec
-from .steps import Evaluate, Inherit, Measure, Prune, Remove, Score, Step, Train
+from .steps import Evaluate, Inherit, Measure, Prune, Remove, Score, Shrink, Step, Train
 
 FORWARD = 1 / 3  # of a training step's time: a backward pass costs about two forward passes
 IN_DOUBLE = 2  # measured: a pass in float64 takes 1.2 to 2 times one in float32, on one core
@@ -21,6 +21,9 @@ SOLVED = (
 )
 FIXED_TRAINING_IMAGES = 5_000  # measured before and after every pruning, beside the validation part
 RECORDING = 2.5e-9  # seconds: measured, what a training step that records takes longer for each parameter, on one core
+BATCH = 128  # images of a pass whose time is measured
+LATENCY_PASSES = 60  # of the full network, the masked one and the smaller one, in turns; slow networks take fewer, fast ones more
+RUNTIME_PASSES = 45  # what layers at several widths come to, in passes of the full network
 OVERHEAD = 0.02  # seconds of a step, and of a scoring, beside its images: ranking, masks, files, events
 
 Speeds = Mapping[tuple[str, str], float]
@@ -81,6 +84,12 @@ def images(spec: RunSpec, step: Step) -> float:
             return (step.until - step.start) * data.train
         case Score():
             return step.scorings * scored(spec, step.criterion, step.options)
+        case Measure(what="latency"):
+            return FORWARD * BATCH * LATENCY_PASSES
+        case Measure(what="runtime"):
+            return FORWARD * BATCH * RUNTIME_PASSES
+        case Shrink():
+            return FORWARD * BATCH * (1 + IN_DOUBLE)
         case Measure(what="removal"):
             return FORWARD * IN_DOUBLE * step.options["images"] * (step.options["count"] + 1)
         case Measure(what="prediction"):
@@ -88,6 +97,8 @@ def images(spec: RunSpec, step: Step) -> float:
         case Measure(what="sensitivity"):
             looks = FORWARD * data.validation * (len(step.options["sparsities"]) + 1)
             return looks + (scored(spec, step.options["criterion"], step.options["options"]) if asks(spec, step) else 0.0)
+        case Inherit(what="start"):
+            return 0.0
         case Prune() | Inherit():
             looks = 2 * FORWARD * (data.validation + min(FIXED_TRAINING_IMAGES, data.train))
             return looks + (scored(spec, *adjusting(spec)) if isinstance(step, Prune) and step.adjusts else 0.0)

@@ -1,5 +1,6 @@
 """A plan as a staircase of what is kept, and the same steps in words with what they cost."""
 
+import math
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
@@ -71,7 +72,7 @@ def staircase(spec: RunSpec, seconds: Sequence[float] | None = None) -> Staircas
             epoch = step.until
         elif isinstance(step, Prune):
             corners.append((epoch, kept(units, step.sparsity)))
-        elif isinstance(step, Inherit) and spec.criterion is not None:
+        elif isinstance(step, Inherit) and step.what != "start" and spec.criterion is not None:
             left = kept(units, spec.sparsity)
             corners.append((epoch, units - left if step.control == "inverted" else left))
         elif isinstance(step, Remove):
@@ -107,11 +108,11 @@ def phrased(spec: RunSpec, steps: Sequence[Step]) -> Iterable[tuple[tuple[int, i
                 assert isinstance(prune, Prune)
                 text, i, pruned = removal(step, prune), i + 1, True
                 if spec.protocol == "iterative" and i + 1 < len(steps) and isinstance(after := steps[i + 1], Train):
-                    text, i = f"{text}, train {epochs(after)}", i + 1
+                    text, i = f"{text}, train {epochs(spec, after)}", i + 1
             case Train() if (found := removing(steps[i + 1 :])) is not None:
                 asked, remove = found
                 score = f"score with {catalogue.criteria[asked.criterion].title}, " if asked else ""
-                text, i, pruned = f"train {epochs(step)}, {score}remove the channel of the {remove.lowest}", i + (2 if asked else 1), True
+                text, i, pruned = f"train {epochs(spec, step)}, {score}remove the channel of the {remove.lowest}", i + (2 if asked else 1), True
             case Score():
                 while i + 1 < len(steps) and isinstance(steps[i + 1], Score):
                     i += 1
@@ -121,9 +122,9 @@ def phrased(spec: RunSpec, steps: Sequence[Step]) -> Iterable[tuple[tuple[int, i
                 )
                 text = f"score with {names}" + (f", {words.counted(scored)} times" if scored > 1 else "")
             case Train():
-                text = f"train {'what is left' if pruned else 'the full network'}, {epochs(step)}"
+                text = f"train {'what is left' if pruned else 'the full network'}, {epochs(spec, step)}"
             case Inherit():
-                text, pruned = step.words[:1].lower() + step.words[1:], True
+                text, pruned = step.words[:1].lower() + step.words[1:], pruned or step.what != "start"
             case Initialise():
                 text = "draw all weights" + (" again" if step.purpose == "reinitialise" else "")
             case Evaluate(part="test"):
@@ -168,12 +169,18 @@ def measuring(spec: RunSpec, alike: Sequence[Measure]) -> str:
             by, times = catalogue.criteria[options["criterion"]].title, words.counted(len(options["sparsities"]))
             layers = f"each of the {words.counted(n)} layers" if n > 1 else "the layer"
             return f"prune {layers} alone by {by}, {times} amounts each, and measure on the validation images"
+        case "runtime":
+            return alike[0].words[:1].lower() + alike[0].words[1:]
         case _:
             return words.listed([f"measure {step.what}" for step in alike])
 
 
-def epochs(step: Train) -> str:
+def epochs(spec: RunSpec, step: Train) -> str:
+    """How long it trains: in steps where that is less than an epoch."""
     n = step.until - step.start
+    if n < 1:
+        count = max(1, round(n * math.ceil(spec.dataset_entry.train / (spec.resolved().batch_size or 1))))
+        return f"{count:,} {'step' if count == 1 else 'steps'}"
     return f"{words.epoch(n)} {'epoch' if n == 1 else 'epochs'}"
 
 
