@@ -112,7 +112,11 @@ def phrased(spec: RunSpec, steps: Sequence[Step]) -> Iterable[tuple[tuple[int, i
             case Train() if (found := removing(steps[i + 1 :])) is not None:
                 asked, remove = found
                 score = f"score with {catalogue.criteria[asked.criterion].title}, " if asked else ""
-                text, i, pruned = f"train {epochs(spec, step)}, {score}remove the channel of the {remove.lowest}", i + (2 if asked else 1), True
+                text, i, pruned = (
+                    f"train {epochs(spec, step)}, {score}remove the channel of the {remove.lowest}",
+                    i + (2 if asked else 1),
+                    True,
+                )
             case Score():
                 while i + 1 < len(steps) and isinstance(steps[i + 1], Score):
                     i += 1

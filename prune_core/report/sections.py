@@ -7,7 +7,7 @@ from latex2mathml.converter import convert
 
 from .. import markup, method_words
 from ..catalogue import Entry
-from ..charts import accuracy, calibration, first_layer, layers, sensitivity, staircase, words
+from ..charts import accuracy, calibration, first_layer, layers, sensitivity, speedup, staircase, words
 from ..charts.saliency import saliency
 from ..overrides import command
 from ..spec_words import ENTRIES, settings_of
@@ -92,12 +92,23 @@ def pictures(run: Subject, prefix: str) -> list[str]:
             left.table(),
         )
     )
+    found += sped_up(run, prefix)
     mask = first_layer.first_layer(history)
     if mask.counts is not None:
         picture = mask.counts if mask.counts.ndim == 2 else first_layer.tiled(mask.counts)
         where = "at an input pixel" if mask.layout == "pixels" else "at a place of a filter"
         found.append(blocks.mask(picture, mask.largest, mask.of, mask.alt, mask.sentence, {}, where))
     return found
+
+
+def sped_up(run: Subject, prefix: str) -> list[str]:
+    """How fast its network was measured to be, beside the full one; of a run that measured it."""
+    numbers = speedup.speedup(run.history)
+    if len(numbers.rows) < 2:
+        return []
+    note = "Medians of warm passes, all networks in turns. No speed-up is shown that was not measured."
+    label = "Measured time for one image and for many, and size of the file, a row a network"
+    return [blocks.plot(lambda theme: speedup.draw(numbers, theme), f"{prefix}-speed", label, numbers.sentence, numbers.table(), note)]
 
 
 def judged(run: Subject, prefix: str) -> list[str]:

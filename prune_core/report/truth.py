@@ -10,7 +10,7 @@ ZEROS = "Zeros do not make dense kernels faster: same size in memory, same speed
 
 def truth_table(run: Subject) -> str:
     """Rows of what, how much, what it means."""
-    rows = [("Asked", *asked(run)), ("Masked", *masked(run)), ("Physically removed", *removed()), ("Measured", *measured(run))]
+    rows = [("Asked", *asked(run)), ("Masked", *masked(run)), ("Physically removed", *removed(run)), ("Measured", *measured(run))]
     return markup.table(["", "How much", "What it means"], [list(row) for row in rows], "Asked, masked, removed, measured")
 
 
@@ -28,10 +28,21 @@ def masked(run: Subject) -> tuple[str, str]:
         return "nothing", "Every weight may be anything."
     pathless = run.result.effective
     path = f" {pathless:,} of the kept weights lie on a path from input to output." if pathless is not None else ""
+    if run.history.shrunk is not None:
+        return (
+            f"{of - left:,} of {of:,} weights belonged to removed channels",
+            f"{left:,} weights are left, {words.share(left / of)}.{path}",
+        )
     return f"{of - left:,} of {of:,} weights are zeros", f"{left:,} weights are kept, {words.share(left / of)}.{path} {ZEROS}"
 
 
-def removed() -> tuple[str, str]:
+def removed(run: Subject) -> tuple[str, str]:
+    shrunk = run.history.shrunk
+    if shrunk is not None:
+        (params, left), (macs, macs_left) = shrunk.parameters, shrunk.macs
+        gone = f"{params - left:,} of {params:,} parameters, {macs - macs_left:,} of {macs:,} multiply-adds"
+        proof = f"outputs differ from the masked network's by {shrunk.difference:.1e} of the largest in double precision, on {shrunk.images:,} images"
+        return gone, f"Removed channels were cut out of the network; {proof}."
     return "nothing", "Every layer has its full shape still: no channel was cut out of the network."
 
 

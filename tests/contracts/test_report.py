@@ -67,6 +67,18 @@ def test_of_a_run_that_judged_it_shows_what_was_found():
     assert "No claim about speed" in told
 
 
+def test_of_a_run_that_was_made_smaller_it_says_what_is_gone_and_how_fast_it_is():
+    spec = RunSpec(model="small_conv", criterion="l2_norm", sparsity=0.5, epochs=1)
+    history = History.of(e for _, e in run(spec))
+    told = report([subject(spec, history)], NOW)
+    before, after = history.shrunk.parameters
+    assert f"{before - after:,} of {before:,} parameters" in told
+    assert "weights belonged to removed channels" in told
+    assert "Made smaller" in told
+    assert "Zeros are not speed" in told
+    assert "Speed was measured on one machine only." in told
+
+
 @pytest.fixture(scope="module")
 def attacked(histories) -> list[str]:
     """Reports about runs whose name, notes and error are an attack."""
