@@ -1,22 +1,23 @@
-"""A run's history as one table: a row for every epoch, measurement and pruning, in their order."""
+"""A run's history as one table: a row for every epoch, measurement, pruning and removal, in their order."""
 
 import csv
 import io
 from typing import Any
 
-from .events import Epoch, Evaluated, Event, Finished, Pruned
+from .events import Epoch, Evaluated, Event, Finished, Pruned, Removed, Shrunk
 from .history import History
 
 COLUMNS = (
     "event", "epoch", "part", "loss", "accuracy", "learning_rate", "seconds", "accuracy_before", "sparsity", "granularity",
-    "units_kept", "units", "weights_kept", "weights",
+    "units_kept", "units", "weights_kept", "weights", "layer", "channel", "score", "parameters", "macs",
 )  # fmt: skip
 
 
 def history_table(history: History) -> list[dict[str, Any]]:
     """Rows with the keys of COLUMNS; a key that a row has nothing to say about is left out.
 
-    Accuracies and sparsities are fractions, losses mean cross-entropies. A pruning's `accuracy` is that after it, on the validation images.
+    Accuracies and sparsities are fractions, losses mean cross-entropies. A pruning's `accuracy` is that after it, on the validation images. parameters, macs:
+    what is left after a removal or after surgery.
     """
     return [row for event in history.events if (row := row_of(event))]
 
@@ -40,6 +41,12 @@ def row_of(event: Event) -> dict[str, Any] | None:
                 "sparsity": event.sparsity, "granularity": event.granularity, "units_kept": event.kept, "units": event.units,
                 "weights_kept": event.weights_kept, "weights": event.weights,
             }  # fmt: skip
+        case Removed():
+            measured = {
+                "layer": event.group, "channel": event.channel, "score": event.score, "parameters": event.parameters, "macs": event.macs,
+            }  # fmt: skip
+        case Shrunk():
+            measured = {"parameters": event.parameters[1], "macs": event.macs[1]}
         case Finished():
             measured = {"seconds": event.seconds, "weights_kept": event.weights_kept, "weights": event.weights}
             if event.test is not None:

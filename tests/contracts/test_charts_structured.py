@@ -14,6 +14,7 @@ from prune_core.charts.widths import Member, Pick, widths
 from prune_core.engine.execute import execute
 from prune_core.events import Measured
 from prune_core.history import History
+from prune_core.history_table import history_table
 
 ONE_BY_ONE = RunSpec(
     model="small_conv", protocol="one_at_a_time", criterion="fisher", sparsity=0.25, epochs=4,
@@ -138,6 +139,14 @@ class TestPredicted:
     def test_its_error_is_that_on_what_it_was_not_fitted_to(self):
         timings = (predicted.Timing("a", 1, 1, 1.0, 5.0, False), predicted.Timing("a", 2, 1, 1.0, 1.1, True))
         assert predicted.Predicted(timings).error == pytest.approx(0.1)
+
+
+def test_the_table_of_a_history_has_every_removal_and_the_surgery(histories):
+    history = histories["one by one"]
+    rows = history_table(history)
+    assert [r["channel"] for r in rows if r["event"] == "removed"] == [r.channel for r in history.removals]
+    assert [r["parameters"] for r in rows if r["event"] == "shrunk"] == [history.shrunk.parameters[1]]
+    assert [r["parameters"] for r in rows if r["event"] == "removed"][-1] == history.shrunk.parameters[1]
 
 
 class TestRemovalByRemoval:
