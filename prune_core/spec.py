@@ -266,6 +266,7 @@ class RunSpec(BaseModel):
             known |= {"keep_weights": "final"}
         around = {**dict(self), **known, "initialisation": self.initialisation}
         around["unfit"] = {name for name, c in catalogue.criteria.items() if "batch_norm" in c.needs and not self.normalises}
+        around |= {"channels": self.model_entry.channels, "training_images": self.dataset_entry.train}
         around["rounds_of"] = {name: criterion.rounds for name, criterion in catalogue.criteria.items()}
         known |= {"protocol_options": self.protocol_options.resolved(around)}
         return self.model_copy(update=known)

@@ -346,14 +346,15 @@ def removal_problems(spec: "RunSpec") -> list[Problem]:
     options = spec.protocol_options
     if not isinstance(options, OneAtATimeOptions) or spec.criterion_entry is None:
         return []
-    batch = spec.batch_size or spec.resolved().batch_size or 1
-    steps = -(-spec.dataset_entry.train // batch)
+    resolved = spec.resolved()
+    steps, every = -(-spec.dataset_entry.train // (resolved.batch_size or 1)), int(getattr(resolved.protocol_options, "every", 1))
     gone = spec.model_entry.channels - kept(spec.model_entry.channels, spec.sparsity)
-    least = -(-(gone + 1) * options.every // steps)
+    least = -(-(gone + 1) * every // steps)
     if spec.epochs >= least or not gone:
         return []
+    often = "one a step" if every == 1 else f"one every {every:,} steps"
     return [
-        Problem("epochs", f"{gone:,} channels go, one every {options.every:,} steps of {steps:,} in an epoch: at least {least:,} epochs, got {spec.epochs:,}. "
+        Problem("epochs", f"{gone:,} channels go, {often} of {steps:,} in an epoch: at least {least:,} epochs, got {spec.epochs:,}. "
                 "Remove fewer, or more often (protocol_options.every).")
     ]  # fmt: skip
 

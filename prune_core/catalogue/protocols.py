@@ -1,10 +1,12 @@
 """The protocols there are to choose from."""
 
 from collections.abc import Mapping
+from math import ceil
 from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field, field_validator
 
+from ..counting import kept
 from ..steps import Budget, Cost, Granularity, Target, Value, usual_keep_min
 from ..wording import refuse, shown
 from . import papers
@@ -12,6 +14,7 @@ from .entry import Options, Protocol
 from .networks.options import Initialisation
 
 LONGEST_PATTERN = 80
+PUBLISHED_EVERY = 100
 Schedule = Literal["exponential", "linear", "cubic"]
 
 
@@ -158,12 +161,12 @@ class StructureOptions(PulledOptions):
 
 
 class OneAtATimeOptions(RemovingOptions):
-    every: int = Field(
-        20,
+    every: int | None = Field(
+        None,
         ge=1,
         le=10_000,
         title="Steps between removals",
-        description="Training steps between one removal and the next; the published code takes 100.",
+        description="Training steps between one removal and the next. Default: as many as half of the epochs have room for, at most the published 100.",
     )
     finetune_lr: float | None = Field(
         None, gt=0, le=100, description="Learning rate from the first removal on, constant. Default: a tenth of the first."
@@ -190,6 +193,10 @@ class OneAtATimeOptions(RemovingOptions):
     def resolved(self, fields: Mapping[str, Any]) -> Self:
         rate = fields["lr"] / 10 if self.finetune_lr is None else self.finetune_lr
         known: dict[str, Any] = {"finetune_lr": rate}
+        if self.every is None:
+            stretches = fields["channels"] - kept(fields["channels"], fields["sparsity"]) + 1
+            room = fields["epochs"] * ceil(fields["training_images"] / (fields["batch_size"] or 1)) // 2
+            known["every"] = min(PUBLISHED_EVERY, max(1, room // stretches))
         if self.value != "delta_minus_cost":
             known["beta"] = 1.0
         if self.value == "delta":

@@ -156,7 +156,9 @@ def test_channels_are_the_granularity_of_a_criterion_that_ranks_nothing_else():
         ({"criterion": None}, f"criterion: prune_at_init needs one. Choices: {CRITERIA}."),
         ({"device": "tpu"}, "device: there is no 'tpu'. Choices: auto, cpu, cuda, cuda:0 and so on."),
         ({"parent": {"fingerprint": "0" * 64, "event": 1, "mask_checksum": "0" * 64}}, "parent.group: is needed."),
-        ({"parent": PARENT}, "parent: prune_at_init starts from nothing. Protocols that start from another run: from_scratch,"),
+        ({"parent": PARENT, "protocol": "dense"}, "parent: dense starts from nothing. Protocols that start from another run: from_scratch, iterative,"),
+        ({"model": "small_conv", "protocol": "one_at_a_time", "criterion": "fisher", "epochs": 1}, "epochs: 72 channels go, one a step of 41 in an epoch: at least"),
+        ({"model": "small_conv", "model_options.family": "Thin"}, "model_options.family: names a profile, and there is none: say the channels of each"),
         ({"protocol": "from_scratch"}, "parent: from_scratch starts from a finished run: name it by fingerprint, group, event and"),
         ({"protocol": "iterative", "criterion_options.reinit_after": "he"}, "criterion_options.reinit_after: iterative never draws weights anew."),
         ({"model": "small_conv", "criterion": "l2_norm", "criterion_options.exclude": ["conv1*"]}, "criterion_options.exclude: says something of weights "
