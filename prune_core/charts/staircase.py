@@ -16,6 +16,9 @@ from .accuracy import epoch_ticks, spaced
 from .theme import SCISSORS, Theme, faded, figure
 
 
+MOST_MARKS = 20  # scissors that can be told apart; of more cuts only those that say how much is left have one
+
+
 class Line(NamedTuple):
     """One line of the plan in words: which steps ("2–11"), what they do, seconds they take (None: nobody said)."""
 
@@ -214,7 +217,7 @@ def draw(numbers: Staircase, theme: Theme, height: int = 300, colour: str | None
     labels = dict.fromkeys(epoch for epoch, _, _ in spaced(marks, until))
     at: dict[float, int] = {}
     for (_, before), (epoch, after) in cuts:
-        if epoch not in at:
+        if epoch not in at and (len(cuts) <= MOST_MARKS or epoch in labels):
             fig.add_annotation(
                 x=epoch, y=before / numbers.units, text=SCISSORS, showarrow=False, yanchor="bottom", yshift=2,
                 xanchor="left" if epoch == 0 else "center",
