@@ -15,7 +15,6 @@ from . import words
 from .accuracy import epoch_ticks, spaced
 from .theme import SCISSORS, Theme, faded, figure
 
-
 MOST_MARKS = 20  # scissors that can be told apart; of more cuts only those that say how much is left have one
 
 
