@@ -22,7 +22,7 @@ TITLES = {
 }  # fmt: skip
 INHERITED = ("scratch_e", "scratch_b", "equal_pipeline")  # rows of the architecture that pruning found, drawn anew
 PLAIN = ("width_multiplier", "width_multiplier_b", "bottleneck", "bottleneck_b")
-SHAPES = (("scratch_b", "width_multiplier_b"), ("scratch_e", "width_multiplier"), ("scratch_b", "width_multiplier"))
+SHAPES = (("scratch_b", "width_multiplier_b"), ("scratch_e", "width_multiplier"), ("equal_pipeline", "width_multiplier"))
 ROW, TALLEST = 70, 76
 
 
@@ -96,8 +96,10 @@ class Scratch(NamedTuple):
         """Whether the architecture that pruning found is better than a plainly narrower one of as many parameters, both from scratch."""
         for found, plain in SHAPES:
             one, other = self.row(found), self.row(plain)
-            d = paired(one.values, other.values) if one and other else None
-            if d is None or (kind := d.verdict()) == "too few":
+            if one is None or other is None or (found != "scratch_b" and one.epochs != other.epochs):
+                continue
+            d = paired(one.values, other.values)
+            if (kind := d.verdict()) == "too few":
                 continue
             size, n = sized(d)
             if kind == "equivalent":

@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-from ..store import Run, Store
+from ..store import NoSuchRun, Run, Store
 from .starting import environment
 
 FOLDER = "exports"
@@ -53,5 +53,15 @@ def build(store: Store, run: Run) -> Building:
     """Start building it. It is written beside its place, so that half a file is never found there."""
     path = place(store, run)
     path.parent.mkdir(parents=True, exist_ok=True)
+    forget_deleted(store, path.parent)
     command = [sys.executable, "-m", "prune_core", "export", run.id, "--as", "model", "--to", str(path)]
     return Building(subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environment(store)), time.monotonic())
+
+
+def forget_deleted(store: Store, folder: Path) -> None:
+    """Files of runs that are not here any more go."""
+    for path in folder.glob("*.zip"):
+        try:
+            store.run(path.stem)
+        except NoSuchRun:
+            path.unlink(missing_ok=True)

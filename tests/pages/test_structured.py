@@ -82,8 +82,12 @@ class TestNetwork:
     def test_the_network_is_built_and_taken_along(self, page, store, cut):
         recorded, run, *_ = cut
         recorded.bring(store, run)
+        gone = store.home / "cache" / "exports" / "00000000-0000-0000-0000-000000000000.zip"
+        gone.parent.mkdir(parents=True)
+        gone.touch()
         shown = page("network.py", run=run.id)
         shown.button(key="take-build").click().run()
+        assert not gone.exists()  # a run that was deleted leaves nothing
         assert "Building and checking the files" in shown.get("progress")[0].proto.text
         until = time.monotonic() + 120
         while not (ready := "Download the network" in [b.proto.label for b in shown.get("download_button")]) and time.monotonic() < until:
