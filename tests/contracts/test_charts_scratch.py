@@ -197,7 +197,7 @@ def test_the_shape_is_judged_against_plainly_narrower_networks_that_trained_as_l
     rows = {"scratch_e": (0.90, 10), "width_multiplier": (0.88, 10)}
     made = [chart_row(name, {s: right + 0.001 * s for s in range(3)}, epochs) for name, (right, epochs) in rows.items()]
     numbers = scratch.Scratch((chart_row(scratch.PRUNED, {0: 0.9, 1: 0.9, 2: 0.91}, 20), *made))
-    assert numbers.shape.startswith("The shape that was found is worth 2.0 points over a plainly narrower network")
+    assert numbers.shape.startswith("The shape that was found is worth 2.00 ± 0.00 points over a plainly narrower network")
     assert numbers.shape in numbers.sentence
     longer = scratch.Scratch((numbers.rows[0], made[0], chart_row("width_multiplier", made[1].values, 30)))
     assert longer.shape == ""
