@@ -9,19 +9,21 @@ Finished runs in the store of ESPALIER_HOME are not run again. Writes assets/exa
 import argparse
 from collections.abc import Callable, Iterator
 from itertools import product
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 from pages.parts import between_criteria
 from prune_core import RunSpec, catalogue
 from prune_core.catalogue.networks.options import INITIALISATIONS
 from prune_core.charts.saliency import LOOKED_AT
-from prune_core.store import Store
+from prune_core.store import Run, Store
 from prune_core.store.bundles import EXAMPLES, KINDS
-from prune_core.twins import twins
+from prune_core.twins import TwinName, twins
 
+from . import architectures, shrinking
 from .stored import finished
 
-LARGEST = 8_000_000  # bytes of all examples together
+DUEL = 0.65  # removed in the runs of the example that everything was held beside
+LARGEST = 10_000_000  # bytes of all examples together
 LIGHT = ("masks",)
 SEEDS = range(3)
 
@@ -94,13 +96,27 @@ def judged() -> Iterator[RunSpec]:
     )
 
 
+def half() -> Iterator[RunSpec]:
+    """What Speed opens with."""
+    yield shrinking.SPEC
+
+
+def as_small(store: Store) -> list[Run]:
+    """What pruning one channel at a time found, and everything that is as small; and for one amount the whole duel."""
+    runs = [run for family in architectures.families(store) for run in family.runs]
+    beside = [twins(store.history(run.id)) for run in runs if run.spec.sparsity == DUEL and run.spec.protocol == "one_at_a_time"]
+    duel = [b[name].spec for name in get_args(TwinName) for b in beside if name in b and name not in ("random", "shuffled", "inverted")]
+    return [*runs, *finished(store, duel)]
+
+
 class Example(NamedTuple):
-    """A bundle. `kinds`: the files that travel with it; `twins`: those of each run that come along."""
+    """A bundle. `kinds`: the files that travel with it; `twins`: those of each run that come along; `more`: runs that a study made."""
 
     name: str
     specs: Callable[[], Iterator[RunSpec]]
     kinds: tuple[str, ...] = KINDS
     twins: tuple[str, ...] = ()
+    more: Callable[[Store], list[Run]] | None = None
 
 
 EXAMPLES_MADE = (
@@ -120,6 +136,8 @@ EXAMPLES_MADE = (
     Example("pruned-and-scratch-mnist", pruned, LIGHT, ("scratch_e", "equal_pipeline", "dense", "dense_longer")),
     Example("instability-fashion-mnist", instability, LIGHT),
     Example("judged-criteria", judged, LIGHT),
+    Example("vgg-16-at-half", half, ()),
+    Example("architectures-fashion-mnist", lambda: iter(()), LIGHT, more=as_small),
 )
 
 
@@ -128,7 +146,8 @@ def made(example: Example, store: Store) -> list[str]:
     runs = finished(store, example.specs())
     found = [twins(store.history(run.id)) for run in runs]
     beside = finished(store, (family[name].spec for name in example.twins for family in found))
-    return [run.id for run in (*runs, *beside)]
+    more = example.more(store) if example.more else []
+    return list(dict.fromkeys(run.id for run in (*runs, *beside, *more)))
 
 
 def main() -> None:
