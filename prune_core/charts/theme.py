@@ -61,6 +61,7 @@ LIGHT = Theme(
         gates=("#B14989", "#A43F7D", "8px,3px", "cross"),
         taylor=("#0B655F", "#0B655F", "3px,3px", "star"),
         narrower=("#6E7F2B", "#5C6B1E", "10px,2px,2px,2px", "hexagon"),
+        scratch=("#5B6E85", "#4A5D74", "6px,2px,2px,2px", "diamond-wide"),
     ),
 )  # fmt: skip
 DARK = Theme(
@@ -77,6 +78,7 @@ DARK = Theme(
         gates=("#F5A3C6", "#F5A3C6", "8px,3px", "cross"),
         taylor=("#F0EC4C", "#F0EC4C", "3px,3px", "star"),
         narrower=("#B7CC66", "#B7CC66", "10px,2px,2px,2px", "hexagon"),
+        scratch=("#9DB2CA", "#9DB2CA", "6px,2px,2px,2px", "diamond-wide"),
     ),
 )  # fmt: skip
 THEMES = (LIGHT, DARK)

@@ -13,6 +13,7 @@ from .sizes import SIZES, Across
 
 Up = Literal["error", "accuracy"]
 MOST = 5  # series that a sentence can name
+SCRATCH = "scratch"  # the family of what pruning found, drawn anew
 NARROWER = "narrower"  # the family of networks that are plainly smaller
 NEAR = 1.12  # sizes that differ by less than this factor are compared with each other
 
@@ -85,8 +86,8 @@ class Series(NamedTuple):
     """One way to a smaller network, the same in everything but the size. `name`: the criterion, or the family of plainly smaller networks; `detail`: the
     protocol, and what tells it from its like.
 
-    family: whose colour it has: the criterion's, "narrower" for plainly smaller networks, None for the dense reference. variant: 0 for the first series of
-    its family, 1 for the second.
+    family: whose colour it has: the criterion's, one for all from scratch, one for plainly smaller networks, None for the dense reference.
+    variant: 0 for the first series of its family, 1 for the second.
     """
 
     key: str

@@ -13,7 +13,7 @@ from ..spec import BY_COST, RunSpec
 from ..twins import dense_epochs, equal_compute
 from .names import distinct, epochs
 from .sizes import SIZES, Across, size_of, whole_of
-from .trade_off import NARROWER, Cost, Dot, Point, Series, TradeOff, Up
+from .trade_off import NARROWER, SCRATCH, Cost, Dot, Point, Series, TradeOff, Up
 
 HOW = {
     "prune_at_init": "at the start",
@@ -24,6 +24,7 @@ HOW = {
 }
 MEASURES: Mapping[Up, Literal["test_error", "test_accuracy"]] = {"error": "test_error", "accuracy": "test_accuracy"}
 ALONG = ("sparsity", "seed", "parent")  # what varies within a series
+WAYS = ("Scratch-E", "Scratch-B", "equal pipeline")
 SAME = 0.05  # networks of one family whose parameters differ by less, as a part, stand for one size
 
 
@@ -112,10 +113,12 @@ class Ways:
         if spec.protocol != "from_scratch" or above is None:
             return ""
         first = dense_epochs(above)
-        if spec.epochs in (first, above.epochs):
-            return "" if first == above.epochs else "Scratch-E" if spec.epochs == first else "equal pipeline"
         macs = next((r.macs for r in group.results.values() if r.macs), None)
-        return "Scratch-B" if macs and spec.epochs == equal_compute(first, spec.model_entry.macs, macs) else ""
+        if macs and first < spec.epochs == equal_compute(first, spec.model_entry.macs, macs):
+            return WAYS[1]
+        if first == above.epochs or spec.epochs not in (first, above.epochs):
+            return ""
+        return WAYS[0] if spec.epochs == first else WAYS[2]
 
 
 def alike(spec: RunSpec) -> str:
@@ -135,6 +138,8 @@ def series_of(
         name, family = getattr(spec.model_options, "family", "") or "A profile of its own", NARROWER
     if spec.protocol_entry.criteria:  # a way of pruning that has a criterion of its own goes by its own name
         name = spec.protocol_entry.title
+    if spec.protocol == "from_scratch":
+        family = SCRATCH
     above = specs.get(spec.parent.group) if spec.parent else None
     detail = (ways.from_scratch(members[0]) or detail_of(spec)) + (by_cost(above) if above else "")
     lengths = sorted(g.spec.epochs for g in members)
@@ -225,7 +230,9 @@ def told_apart(found: Sequence[Series], levels: Mapping[str, RunSpec], lengths: 
     added = distinct([s.label for s in order], [levels[s.key] for s in order])
     if lengths:
         added = [
-            more if s.cost.most > s.cost.own or epochs(s.epochs) in more.split(", ") else ", ".join(filter(None, (more, epochs(s.epochs))))
+            more
+            if s.cost.most > s.cost.own or s.detail.startswith(WAYS) or epochs(s.epochs) in more.split(", ")
+            else ", ".join(filter(None, (more, epochs(s.epochs))))
             for s, more in zip(order, added, strict=True)
         ]
     counts: dict[str | None, int] = defaultdict(int)
