@@ -60,8 +60,9 @@ def correlations(store: Store, runs: Sequence[Run]) -> list[float]:
 
 
 def lines(rows: list[dict[str, Any]]) -> Iterator[str]:
+    n = len(SEEDS["network slimming"])
     yield (
-        f"VGG-16 at a quarter of its channels on CIFAR-10 small, pruned to 40 % of its channels, {len(SEEDS['network slimming'])} seeds, 12 epochs. Espalier {__version__}, "
+        f"VGG-16 at a quarter of its channels on CIFAR-10 small, pruned to 40 % of its channels, {n} seeds, 12 epochs. Espalier {__version__}, "
         "one CPU thread a run. Random channels are the control, with three seeds: what agrees there is chance."
     )
     yield ""
