@@ -46,6 +46,7 @@ COMPARED = [f"{name}, {way}" for name in VALUES.values() for way in ("pruned and
     COPIES,
 ]
 PUBLISHED = "pruned architecture from scratch <= simple reduced networks < pruned and tuned, and scaled copies close to the first"
+ASKED = (0.5, 0.8)  # of network slimming and sparse structure selection
 COPIED = 0.65  # the removed part of the profile that is copied at other sizes
 
 
@@ -96,7 +97,7 @@ def families(store: Store) -> Iterator[Family]:
             yield Family(f"{VALUES[value]}, {title}", finished(store, [b[name].spec for b in beside if name in b]))
     yield from smaller(store, pruned["delta"])
     for protocol in PULLED:
-        yield Family(protocol, finished(store, [pulled(protocol, level, seed) for level in LEVELS for seed in SEEDS]))
+        yield Family(protocol, finished(store, [pulled(protocol, level, seed) for level in ASKED for seed in SEEDS]))
 
 
 def smaller(store: Store, pruned: Sequence[Run]) -> Iterator[Family]:
@@ -222,7 +223,7 @@ def tuned(rows: list[dict[str, Any]]) -> Iterator[str]:
     yield "| way | asked to remove | channels left | before pruning | after pruning | after fine-tuning |"
     yield "| --- | --- | --- | --- | --- | --- |"
     for name in PULLED:
-        for level in LEVELS:
+        for level in ASKED:
             found = by_size(rows, name, level)
             left = ", ".join(str(sum(r["widths"].values())) for r in found)
             values = (100 * mean([r[field] for r in found]) for field in ("before", "after", "validation"))

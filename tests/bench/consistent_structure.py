@@ -32,7 +32,7 @@ WAYS: dict[str, dict[str, Any]] = {
 
 def spec_of(way: str, seed: int) -> RunSpec:
     return RunSpec(
-        model="vgg_16", model_options={"width": 0.25}, dataset="cifar_10_small", sparsity=0.6, epochs=12, seed=seed, **WAYS[way],
+        model="vgg_16", model_options={"width": 0.25}, dataset="cifar_10_small", sparsity=0.6, epochs=6, seed=seed, **WAYS[way],
     )  # fmt: skip
 
 
@@ -62,7 +62,7 @@ def correlations(store: Store, runs: Sequence[Run]) -> list[float]:
 def lines(rows: list[dict[str, Any]]) -> Iterator[str]:
     n = len(SEEDS["network slimming"])
     yield (
-        f"VGG-16 at a quarter of its channels on CIFAR-10 small, pruned to 40 % of its channels, {n} seeds, 12 epochs. Espalier {__version__}, "
+        f"VGG-16 at a quarter of its channels on CIFAR-10 small, pruned to 40 % of its channels, {n} seeds, 6 epochs. Espalier {__version__}, "
         "one CPU thread a run. Random channels are the control, with three seeds: what agrees there is chance."
     )
     yield ""
