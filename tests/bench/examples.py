@@ -9,7 +9,7 @@ Finished runs in the store of ESPALIER_HOME are not run again. Writes assets/exa
 import argparse
 from collections.abc import Callable, Iterator
 from itertools import product
-from typing import Any, NamedTuple, get_args
+from typing import Any, NamedTuple
 
 from pages.parts import between_criteria
 from prune_core import RunSpec, catalogue
@@ -22,6 +22,7 @@ from prune_core.twins import TwinName, twins
 from . import architectures, shrinking
 from .stored import finished
 
+BESIDE: tuple[TwinName, ...] = ("equal_pipeline", "width_multiplier", "dense", "dense_longer")
 DUEL = 0.65  # removed in the runs of the example that everything was held beside
 LARGEST = 10_000_000  # bytes of all examples together
 LIGHT = ("masks",)
@@ -104,9 +105,9 @@ def half() -> Iterator[RunSpec]:
 def as_small(store: Store) -> list[Run]:
     """What pruning one channel at a time found, and everything that is as small; and for one amount the whole duel."""
     runs = [run for family in architectures.families(store) for run in family.runs]
-    beside = [twins(store.history(run.id)) for run in runs if run.spec.sparsity == DUEL and run.spec.protocol == "one_at_a_time"]
-    duel = [b[name].spec for name in get_args(TwinName) for b in beside if name in b and name not in ("random", "shuffled", "inverted")]
-    return [*runs, *finished(store, duel)]
+    duel = [run for run in runs if run.spec.sparsity == DUEL and getattr(run.spec.protocol_options, "value", "") == "delta"]
+    beside = [twins(store.history(run.id)) for run in duel]
+    return [*runs, *finished(store, [b[name].spec for name in BESIDE for b in beside])]
 
 
 class Example(NamedTuple):
