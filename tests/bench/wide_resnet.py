@@ -1,6 +1,6 @@
 """Fisher pruning one feature map at a time as published, on WRN-40-2, and what the same sizes reach from scratch.
 
-    ESPALIER_HOME=/some/folder python -m tests.bench.wide_resnet            # CPU: a quarter of the width, CIFAR-10 small; an hour or more
+    ESPALIER_HOME=/some/folder python -m tests.bench.wide_resnet            # CPU: a quarter of the width, CIFAR-10 small; half an hour
     ESPALIER_HOME=/some/folder python -m tests.bench.wide_resnet --whole    # GPU: the published width on CIFAR-10; hours
 
 The runs stay in the store of ESPALIER_HOME: finished ones are not run again. Writes wide_resnet.json and .md; they say which of both it was.
