@@ -18,6 +18,7 @@ from .trade_off_published import names, rings
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot", "2px,2px", "10px,2px")
 OPENED = 12  # runs that can be looked at beside each other
 TEMPLATE = "%{hovertext}<extra></extra>"
+FEW_EARLY = 2
 ENDS_EARLY = 0.2  # of the width: a line that ends further from the right edge has its name at its end
 
 
@@ -185,6 +186,8 @@ def ends(numbers: TradeOff, drawn: Sequence[Series], looks: dict[str, Style], th
                 Label(frame.label(height_of(s.points[0])), "Dense", s.detail, theme.soft),
             )
         )
+    if len(early) > FEW_EARLY:  # they would write over each other, and have room beside the others
+        edge, early = edge + early, []
     tall = (frame.y[1] - frame.y[0]) / pixels
     places = spread([each.y for _, each in edge], [(35 if each.detail else 20) * tall for _, each in edge], *frame.y)
     at_edge: list[Ink] = [

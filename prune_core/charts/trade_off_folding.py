@@ -136,12 +136,13 @@ def series_of(
     name, family = (entry.title, entry.family) if entry else ("Dense", None)
     if profile_of(spec) and not entry:
         name, family = getattr(spec.model_options, "family", "") or "A profile of its own", NARROWER
+    told = ways.from_scratch(members[0]) or detail_of(spec)
     if spec.protocol_entry.criteria:  # a way of pruning that has a criterion of its own goes by its own name
-        name = spec.protocol_entry.title
+        name, told = spec.protocol_entry.title, ""
     if spec.protocol == "from_scratch":
         family = SCRATCH
     above = specs.get(spec.parent.group) if spec.parent else None
-    detail = (ways.from_scratch(members[0]) or detail_of(spec)) + (by_cost(above) if above else "")
+    detail = told + (by_cost(above) if above else "")
     lengths = sorted(g.spec.epochs for g in members)
     cost = cost_of(spec, specs)._replace(own=lengths[0], most=lengths[-1])
     length = spec.epochs
