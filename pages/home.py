@@ -99,9 +99,9 @@ def going_on() -> None:
 
 
 def finished_example() -> Run | None:
-    """One that trains and prunes, to open: the newest that does it the usual way, else the newest."""
+    """One that trains and removes weights, to open: the newest that does it the usual way, else the newest that removes anything."""
     found = [r for r in examples(store()) if "sparsity" in r.spec.protocol_entry.uses and not r.spec.is_made_of_another]
-    return next((r for r in found if variants.is_usual(r.spec)), next(iter(found), None))
+    return next((r for r in found if variants.is_usual(r.spec) and r.spec.resolved_granularity == "weight"), next(iter(found), None))
 
 
 style.head(

@@ -7,7 +7,7 @@ from .store import Store
 from .tables import RUNS
 
 
-def examples(store: Store, limit: int = 200) -> list[Run]:
+def examples(store: Store, limit: int = 500) -> list[Run]:
     """Finished examples that are still here, newest first."""
     query = (
         select(RUNS).where(RUNS.c.example, RUNS.c.state == "finished").order_by(RUNS.c.created.desc(), RUNS.c.position.desc()).limit(limit)
