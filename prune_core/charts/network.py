@@ -11,6 +11,7 @@ from ..events import LayerKept
 from ..history import History
 from . import words
 from .theme import Theme, figure, nothing
+from .timings import latency_of
 
 WEIGHTS, WORK, TIME = "Share of all weights", "Share of all multiply-adds", "Share of the layers' measured time"
 LARGE = 0.25  # share of a layer that is worth naming
@@ -163,9 +164,8 @@ def network(model: Model, history: History | None = None) -> Network:
 
 def times_by(history: History) -> tuple[Mapping[str, float], Mapping[str, float]]:
     """Measured seconds of every layer, in the full network and in the run's; of a run that removed nothing both are the same."""
-    found: Mapping[str, Mapping[str, float]] = next(
-        (e.values.get("layers", {}) for e in reversed(history.measurements) if e.what == "latency"), {}
-    )
+    told = latency_of(history)
+    found = told.layers if told else {}
     return found.get("whole", found.get("this", {})), found.get("this", {})
 
 

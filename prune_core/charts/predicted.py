@@ -5,10 +5,12 @@ from typing import NamedTuple
 import numpy as np
 import plotly.graph_objects as go
 
+from ..catalogue.shrunk import layers
 from ..history import History
 from . import words
 from .layers import titles_of
 from .theme import Theme, figure, nothing
+from .timings import Runtime, latency_of, runtime_of
 
 X, Y = "Measured time of a layer, log scale", "Predicted, log scale"
 
@@ -58,30 +60,26 @@ class Predicted(NamedTuple):
 
 def predicted(history: History) -> Predicted:
     """What a run's model said, from its events."""
-    told = next((e.values for e in history.measurements if e.what == "runtime"), None)
+    told = runtime_of(history)
     if history.spec is None or told is None:
         return Predicted()
     titles = titles_of(history.spec.model_entry)
-    timings = tuple(
-        Timing(titles.get(p["layer"], p["layer"]), p["rows"], p["columns"], p["measured"], p["predicted"], p["held"])
-        for p in told["points"]
-    )
-    latency = next((e.values for e in reversed(history.measurements) if e.what == "latency"), {})
-    layers = latency.get("layers", {})
-    found = sum(layers["this"].values()) / sum(layers["whole"].values()) if layers.get("whole") and layers.get("this") else None
-    return Predicted(timings, told["images"], foretold(history, told), found)
+    timings = tuple(Timing(titles.get(p.layer, p.layer), p.rows, p.columns, p.measured, p.predicted, p.held) for p in told.points)
+    latency = latency_of(history)
+    times = latency.layers if latency else {}
+    found = sum(times["this"].values()) / sum(times["whole"].values()) if times.get("whole") and times.get("this") else None
+    return Predicted(timings, told.images, foretold(history, told), found)
 
 
-def foretold(history: History, told: dict[str, dict[str, tuple[float, float, float, float]]]) -> float | None:
+def foretold(history: History, told: Runtime) -> float | None:
     """The model's time of what surgery left, as a part of that of the full network."""
     if history.spec is None or history.shrunk is None:
         return None
-    from ..catalogue.shrunk import layers
 
     def total(widths: dict[str, int]) -> float:
         return sum(
             a + b * x.shape[0] + c * x.shape[1] + d * x.shape[0] * x.shape[1]
-            for x in layers(entry, widths) if x.name in told["coefficients"] for a, b, c, d in (told["coefficients"][x.name],)
+            for x in layers(entry, widths) if x.name in told.coefficients for a, b, c, d in (told.coefficients[x.name],)
         )  # fmt: skip
 
     entry = history.spec.model_entry

@@ -1,6 +1,5 @@
 """Is it faster? The pruned network as it was measured beside the full one, and beside itself with zeros in the places of what is gone."""
 
-from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import plotly.graph_objects as go
@@ -8,6 +7,7 @@ import plotly.graph_objects as go
 from ..history import History
 from . import words
 from .theme import Theme, figure, nothing
+from .timings import Both, Took, latency_of
 
 WHOLE, MASKED, SMALLER = "Full network", "Zeros in their places", "Made smaller"
 SAME = 0.1  # medians closer than this, as a part, are told as no gain
@@ -99,35 +99,25 @@ def milli(seconds: float) -> float:
 
 def speedup(history: History) -> Speedup:
     """The last measurement of time in a run's events."""
-    found = next((e.values for e in reversed(history.measurements) if e.what == "latency"), None)
+    found = latency_of(history)
     if history.spec is None or found is None:
         return Speedup()
     own = SMALLER if history.shrunk else MASKED if history.prunings else WHOLE
     titled = {"whole": WHOLE, "masked": MASKED, "this": own}
+    there: dict[str, Both] = {name: both for name, both in (("whole", found.whole), ("masked", found.masked), ("this", found)) if both}
     rows = [
-        row(title, found if name == "this" else found[name], name, found)
-        for name, title in titled.items()
-        if name == "this" or name in found
+        Row(titled[name], time_of(both.batch_1), time_of(both.batch_128), found.bytes.get(name, 0), found.memory.get(name))
+        for name, both in there.items()
     ]
     removed, unit = history.spec.sparsity, history.spec.resolved_granularity
     if history.prunings:
         last = history.prunings[-1]
         removed, unit = 1 - last.kept / last.units, last.granularity
-    return Speedup(history.spec.model_entry.title, tuple(rows), found["batch_128"]["n"], found["threads"], removed, unit)
+    return Speedup(history.spec.model_entry.title, tuple(rows), found.batch_128.n, found.threads, removed, unit)
 
 
-def row(title: str, found: Mapping[str, Any], name: str, whole: Mapping[str, Any]) -> Row:
-    return Row(
-        title,
-        time_of(found["batch_1"]),
-        time_of(found["batch_128"]),
-        whole.get("bytes", {}).get(name, 0),
-        whole.get("memory", {}).get(name),
-    )
-
-
-def time_of(told: Mapping[str, Any]) -> Time:
-    return Time(told["median"], told["low"], told["high"], told["rounds"])
+def time_of(told: Took) -> Time:
+    return Time(told.median, told.low, told.high, told.rounds)
 
 
 def draw(numbers: Speedup, theme: Theme) -> go.Figure:

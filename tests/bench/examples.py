@@ -22,6 +22,7 @@ from prune_core.twins import TwinName, twins
 from . import architectures, shrinking
 from .stored import finished
 
+SHOWN = ("dense", "Fisher's delta, pruned and tuned", "Fisher's delta, Scratch-E", "Fisher's delta, Scratch-B", "Width multiplier")
 BESIDE: tuple[TwinName, ...] = ("equal_pipeline", "width_multiplier", "dense", "dense_longer")
 DUEL = 0.65  # removed in the runs of the example that everything was held beside
 LARGEST = 10_000_000  # bytes of all examples together
@@ -104,7 +105,7 @@ def half() -> Iterator[RunSpec]:
 
 def as_small(store: Store) -> list[Run]:
     """What pruning one channel at a time found, and everything that is as small; and for one amount the whole duel."""
-    runs = [run for family in architectures.families(store) for run in family.runs]
+    runs = [run for family in architectures.families(store) if family.name in SHOWN for run in family.runs]
     duel = [run for run in runs if run.spec.sparsity == DUEL and getattr(run.spec.protocol_options, "value", "") == "delta"]
     beside = [twins(store.history(run.id)) for run in duel]
     return [*runs, *finished(store, [b[name].spec for name in BESIDE for b in beside])]

@@ -92,7 +92,7 @@ def test_a_dry_run_starts_nothing(here, store):
         (["--over", "lr=" + "[" * 100_000], "lr: must be values with commas between them"),
         (["--seeds", "0"], "seeds: must be between 1 and 2,000, got 0.\n"),
         (["--seeds", "x"], "'x' is not a valid integer"),
-        (["--follow", "nobody"], "follow: there is no 'nobody'. Choices: dense,"),
+        (["--follow", "nobody"], "follow: there is no 'nobody'. Choices: bottleneck,"),
         (["--name", "x" * 81], "name: must have at most 80 characters, got 81.\n"),
         (["--seeds", "2000", "--over", "lr=0.1,0.2"], "sweep: must have at most 2,000 runs, got 4,000."),
     ],
