@@ -8,6 +8,7 @@ import streamlit as st
 
 from pages.parts import figure, style
 from pages.parts.histories import history_of
+from pages.parts.opening import named
 from pages.parts.plain import plain
 from pages.parts.stored import store
 from pages.parts.take_along import take_along
@@ -16,7 +17,7 @@ from prune_core.catalogue import Model
 from prune_core.charts import network as chart
 from prune_core.charts import removal_order, scores, words
 from prune_core.history import History
-from prune_core.store import NoSuchRun, Run, StoreError
+from prune_core.store import Run, StoreError
 from prune_core.wording import unknown
 
 LISTED = 100
@@ -24,17 +25,6 @@ WHOLE = "whole"
 GONE = "What was removed is gone: the network was made smaller."
 MOST_ROUNDS = 30
 ZEROS = "Removed weights are zeros: they do not make dense kernels faster."
-
-
-def named() -> Run | None:
-    """The run of the address, if it is here."""
-    if not (run_id := st.query_params.get("run", "")):
-        return None
-    try:
-        return store().run(run_id)
-    except NoSuchRun:
-        st.warning("The run of this address is not here. The whole network stands below.", icon=":material/info:")
-        return None
 
 
 def choose_model(run: Run | None) -> Model:
@@ -172,7 +162,7 @@ for sheet in ("tables.css", "look.css"):
     st.html(style.ASSETS / sheet)
 style.head("What is in this network?", "Layer by layer, the first on top: where its weights are, and where its work is.")
 try:
-    asked = named()
+    asked = named("The whole network stands below.")
     with st.container(key="net-view"):
         with st.container(horizontal=True, vertical_alignment="bottom", key="net-controls"):
             model = choose_model(asked)

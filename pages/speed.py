@@ -5,10 +5,11 @@ import streamlit as st
 from pages.parts import figure, style
 from pages.parts.empty import empty
 from pages.parts.histories import history_of
+from pages.parts.opening import named
 from pages.parts.plain import plain
 from pages.parts.stored import store
 from prune_core.charts import predicted, speedup, words
-from prune_core.store import NoSuchRun, Run, StoreError
+from prune_core.store import Run, StoreError
 
 LISTED = 300
 
@@ -17,17 +18,6 @@ def measured() -> list[Run]:
     """Finished runs that measured how fast their network is: first those that made it smaller, then the largest."""
     runs = [run for run in store().runs(states=["finished"], limit=LISTED) if run.summary and run.summary.latency_128]
     return sorted(runs, key=lambda run: (run.spec.resolved_granularity != "channel", -(run.spec.model_entry.macs)))
-
-
-def named() -> Run | None:
-    """The run of the address, if it is here."""
-    if not (run_id := st.query_params.get("run", "")):
-        return None
-    try:
-        return store().run(run_id)
-    except NoSuchRun:
-        st.warning("The run of this address is not here. Another one stands below.", icon=":material/info:")
-        return None
 
 
 def choose(runs: list[Run], asked: Run | None) -> Run:
@@ -70,7 +60,7 @@ for sheet in ("look.css",):
 style.head("Is it faster?", "Zeros are not speed. Only a network that was made smaller takes less time.")
 try:
     with st.container(key="spe-view"):
-        asked, runs = named(), measured()
+        asked, runs = named("Another one stands below."), measured()
         if asked is None and not runs:
             empty(
                 "No run has measured how fast its network is. Remove channels, and this is measured at the end.",

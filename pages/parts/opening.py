@@ -1,8 +1,23 @@
-"""From a point of a picture to the runs behind it."""
+"""From an address to its run, and from a point of a picture to the runs behind it."""
 
 import streamlit as st
 
+from prune_core.store import NoSuchRun, Run
+
+from .stored import store
+
 MOST = 12  # runs that Compare takes
+
+
+def named(otherwise: str) -> Run | None:
+    """The run of the address, if it is here; if it is not, that is said, with what stands there instead."""
+    if not (run_id := st.query_params.get("run", "")):
+        return None
+    try:
+        return store().run(run_id)
+    except NoSuchRun:
+        st.warning(f"The run of this address is not here. {otherwise}", icon=":material/info:")
+        return None
 
 
 def address(runs: tuple[str, ...]) -> str:

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from prune_core.history import History
-from prune_core.service.model_files import Building, build, built
+from prune_core.service.model_files import Building, build, built, stop
 from prune_core.store import Run
 
 from . import figure
@@ -52,7 +52,7 @@ def offer(run: Run, going: bool) -> None:
         with st.container(horizontal=True, vertical_alignment="bottom", key="take-progress"):
             st.progress(building.share, text=f"Building and checking the files · {building.seconds:.0f} s, usually about 15")
             if st.button("Cancel", icon=":material/stop:", key="take-cancel"):
-                building.process.terminate()
+                stop(building)
                 under_way().pop(run.id, None)
                 st.rerun()
         return
@@ -64,7 +64,8 @@ def offer(run: Run, going: bool) -> None:
             )  # fmt: skip
         elif st.button("Build the download", icon=":material/inventory_2:", key="take-build"):
             st.session_state.pop(f"take-trouble-{run.id}", None)
-            under_way().setdefault(run.id, build(store(), run))
+            if run.id not in under_way():
+                under_way()[run.id] = build(store(), run)
             st.rerun()
         st.html(f'<p class="espalier-note">{figure.text(WHAT)}</p>', width="content")
     if trouble := st.session_state.get(f"take-trouble-{run.id}"):

@@ -22,6 +22,11 @@ Measurement = Literal["latency"]
 Comparison = Literal["agreement"]
 
 
+def rate(asked: float | None, usual: float) -> float:
+    """A learning rate, the usual one where none was asked for."""
+    return usual if asked is None else asked
+
+
 class TrainingOptions(Options):
     """What every protocol that trains has in common."""
 
@@ -126,8 +131,7 @@ class IterativeOptions(PruningOptions):
     finetune_lr: float | None = Field(None, gt=0, le=100, description="Learning rate after each pruning. Default: a tenth of the first.")
 
     def resolved(self, fields: Mapping[str, Any]) -> Self:
-        rate = fields["lr"] / 10 if self.finetune_lr is None else self.finetune_lr
-        return super().resolved(fields).model_copy(update={"finetune_lr": rate})
+        return super().resolved(fields).model_copy(update={"finetune_lr": rate(self.finetune_lr, fields["lr"] / 10)})
 
 
 class PulledOptions(PruningOptions):
@@ -143,8 +147,7 @@ class PulledOptions(PruningOptions):
     finetune_lr: float | None = Field(None, gt=0, le=100, description="Learning rate after the pruning. Default: a hundredth of the first.")
 
     def resolved(self, fields: Mapping[str, Any]) -> Self:
-        rate = fields["lr"] / 100 if self.finetune_lr is None else self.finetune_lr
-        return super().resolved(fields).model_copy(update={"finetune_lr": rate})
+        return super().resolved(fields).model_copy(update={"finetune_lr": rate(self.finetune_lr, fields["lr"] / 100)})
 
 
 class SlimmingOptions(PulledOptions):
@@ -191,8 +194,7 @@ class OneAtATimeOptions(RemovingOptions):
     )
 
     def resolved(self, fields: Mapping[str, Any]) -> Self:
-        rate = fields["lr"] / 10 if self.finetune_lr is None else self.finetune_lr
-        known: dict[str, Any] = {"finetune_lr": rate}
+        known: dict[str, Any] = {"finetune_lr": rate(self.finetune_lr, fields["lr"] / 10)}
         if self.every is None:
             stretches = fields["channels"] - kept(fields["channels"], fields["sparsity"]) + 1
             room = fields["epochs"] * ceil(fields["training_images"] / (fields["batch_size"] or 1)) // 2

@@ -15,10 +15,11 @@ USUAL_SECONDS = 15.0  # that it takes, with torch and onnxruntime to load
 
 
 class Building(NamedTuple):
-    """An export that is under way: its process and when it began."""
+    """An export that is under way: its process, when it began, and where it writes what it says."""
 
     process: "subprocess.Popen[bytes]"
     began: float
+    log: Path
 
     @property
     def seconds(self) -> float:
@@ -35,7 +36,7 @@ class Building(NamedTuple):
         code = self.process.poll()
         if not code:
             return None
-        said = self.process.stderr.read().decode(errors="replace").strip() if self.process.stderr else ""
+        said = self.log.read_text(errors="replace").strip() if self.log.exists() else ""
         return (said.splitlines() or [f"The export stopped with status {code}."])[-1][-LAST_WORDS:]
 
 
@@ -55,7 +56,16 @@ def build(store: Store, run: Run) -> Building:
     path.parent.mkdir(parents=True, exist_ok=True)
     forget_deleted(store, path.parent)
     command = [sys.executable, "-m", "prune_core", "export", run.id, "--as", "model", "--to", str(path)]
-    return Building(subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environment(store)), time.monotonic())
+    log = path.with_suffix(".log")
+    with log.open("wb") as said:  # not a pipe, which would fill up while nobody reads
+        return Building(subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=said, env=environment(store)), time.monotonic(), log)
+
+
+def stop(building: Building) -> None:
+    """End an export, and take away what it had written so far."""
+    building.process.terminate()
+    building.process.wait()
+    building.log.with_suffix(".zip.part").unlink(missing_ok=True)
 
 
 def forget_deleted(store: Store, folder: Path) -> None:
